@@ -1,0 +1,1 @@
+//! Load generator and comparison with other proxies.

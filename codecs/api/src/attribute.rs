@@ -1,0 +1,123 @@
+//! Names and values by which routes, filters and logs look into a message.
+//!
+//! Cheap attributes are fields of the head: decoding has found them already. The others are *late*: the codec looks
+//! for them in one pass, and only when a rule of the listener names them.
+
+use crate::{Message, Properties, Span};
+
+/// An attribute that some rule names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Attribute {
+    name: Box<str>,
+    key: Key,
+}
+
+/// Where an attribute is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// A field of the head, by its place in [`Properties::head`].
+    Head(usize),
+    /// Looked for by [`Codec::attributes`](crate::Codec::attributes).
+    Late,
+}
+
+impl Attribute {
+    /// The attribute called `name` (ASCII case-insensitively) in a protocol with these properties.
+    pub fn new(properties: &Properties, name: &str) -> Self {
+        let place = properties.head.iter().position(|field| field.eq_ignore_ascii_case(name));
+        Self { name: name.into(), key: place.map_or(Key::Late, Key::Head) }
+    }
+
+    /// Its name, as the rule spells it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it is found.
+    pub fn key(&self) -> Key {
+        self.key
+    }
+}
+
+/// The value of a late attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Bytes of the message.
+    Span(Span),
+    /// Text that stands nowhere in the message as it is: a number, a string in pieces.
+    Text(Box<str>),
+    /// Text that the codec knows by heart.
+    Static(&'static str),
+}
+
+/// The values found for a list of wanted attributes, in the list's order. Reused from message to message.
+#[derive(Debug, Default)]
+pub struct Found {
+    values: Vec<Option<(Value, bool)>>,
+}
+
+impl Found {
+    /// Empties it, for `wanted` attributes.
+    pub fn reset(&mut self, wanted: usize) {
+        self.values.clear();
+        self.values.resize(wanted, None);
+    }
+
+    /// Tells that the message has an attribute called `name`. Of several that differ only in case, the spelling of the
+    /// rule wins, then the first. `value` is called only if the value is kept. Fields of the head are never replaced.
+    pub fn offer(&mut self, wanted: &[Attribute], name: &[u8], value: impl Fn() -> Value) {
+        for (slot, attribute) in self.values.iter_mut().zip(wanted) {
+            if attribute.key != Key::Late || !attribute.name.as_bytes().eq_ignore_ascii_case(name) {
+                continue;
+            }
+            let exact = attribute.name.as_bytes() == name;
+            if slot.as_ref().is_none_or(|(_, had_exact)| exact && !had_exact) {
+                *slot = Some((value(), exact));
+            }
+        }
+    }
+
+    /// The value of the wanted attribute at `index`, head fields included.
+    pub fn get<'a>(&'a self, index: usize, attribute: &Attribute, message: &Message, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        match attribute.key {
+            Key::Head(place) => message.head.get(place)?.of(bytes),
+            Key::Late => match &self.values.get(index)?.as_ref()?.0 {
+                Value::Span(span) => span.of(bytes),
+                Value::Text(text) => Some(text.as_bytes()),
+                Value::Static(text) => Some(text.as_bytes()),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Kind, Sharing};
+    use std::time::Duration;
+
+    static PROPERTIES: Properties = Properties {
+        head: &["method"],
+        service: None,
+        operation: Some(0),
+        id_bits: 64,
+        sharing: Sharing::Shared(1),
+        request_timeout: Duration::from_secs(1),
+        heartbeat: None,
+    };
+
+    #[test]
+    fn the_spelling_of_the_rule_wins_then_the_first_on_the_wire() {
+        let wanted = [Attribute::new(&PROPERTIES, "Region"), Attribute::new(&PROPERTIES, "METHOD")];
+        let mut found = Found::default();
+        found.reset(2);
+        for (name, value) in [("region", "first"), ("REGION", "second"), ("Region", "exact"), ("Region", "late")] {
+            found.offer(&wanted, name.as_bytes(), || Value::Text(value.into()));
+        }
+        found.offer(&wanted, b"method", || Value::Static("attached"));
+        let mut message = Message::new(Kind::Request, 3);
+        message.head[0] = Span::new(0, 3);
+        assert_eq!(found.get(0, &wanted[0], &message, b"get"), Some(&b"exact"[..]));
+        assert_eq!(found.get(1, &wanted[1], &message, b"get"), Some(&b"get"[..]), "heads are not overridden");
+    }
+}

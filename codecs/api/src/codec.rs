@@ -1,0 +1,176 @@
+//! The three traits that a protocol implements.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{Attribute, Found, LocalReply, Message, OptionError, Options, Out, Raw, RequestHead};
+
+/// A protocol, as registered with the proxy. One value serves the whole process.
+pub trait Protocol: Send + Sync {
+    /// The name that users write: in port names (`tcp-metaprotocol-<name>`), in metrics.
+    fn name(&self) -> &'static str;
+
+    /// How the protocol behaves.
+    fn properties(&self) -> &'static Properties;
+
+    /// Checks a user's options for one side and makes the factory of that side's codecs. Reports every mistake.
+    fn configure(&self, side: Side, options: &Options) -> Result<Arc<dyn Factory>, Vec<OptionError>>;
+}
+
+/// Makes one codec per connection, with options that have been checked.
+pub trait Factory: Send + Sync {
+    /// A codec at the start of a new connection.
+    fn codec(&self) -> Box<dyn Codec>;
+}
+
+/// Which peer a connection's codec faces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// A client: the codec decodes requests and encodes responses.
+    Downstream,
+    /// An endpoint: the codec encodes requests and decodes responses.
+    Upstream,
+}
+
+/// How a protocol behaves, in so far as the framework must know.
+#[derive(Debug)]
+pub struct Properties {
+    /// Names of the attributes that decoding finds on its way, at most [`MAX_HEAD`](crate::MAX_HEAD); their places are
+    /// the indices of [`Message::head`].
+    pub head: &'static [&'static str],
+    /// Place in `head` of the attribute that tells services behind one address apart (Dubbo: `interface`).
+    pub service: Option<usize>,
+    /// Place in `head` of the attribute that names the operation in metrics and logs (Dubbo: `method`).
+    pub operation: Option<usize>,
+    /// Width of correlation ids, 16 to 64. Ids that the framework hands out upstream fit in it.
+    pub id_bits: u32,
+    /// How upstream connections are shared unless a cluster says otherwise.
+    pub sharing: Sharing,
+    /// How long a request may take unless its route says otherwise; zero: for ever.
+    pub request_timeout: Duration,
+    /// An upstream connection that has been quiet for this long is pinged; three missed answers end it. `None`: the
+    /// protocol has no ping.
+    pub heartbeat: Option<Duration>,
+}
+
+/// How requests share upstream connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sharing {
+    /// One outstanding request per connection; connections come from a pool.
+    Exclusive,
+    /// All clients of a worker share up to this many connections per endpoint.
+    Shared(usize),
+}
+
+/// Turns one connection's bytes into messages and back.
+///
+/// What an implementation keeps, and the laws kit checks:
+///
+/// 1. No method panics, waits, or does I/O, whatever the bytes.
+/// 2. `decode` is shown the unread bytes of its connection from the start of one message. It may be shown the same
+///    start again with more bytes behind it; it then goes on where it stopped. Total work is linear in the bytes.
+/// 3. A message cut at any byte gives [`Decoded::Need`]; several in one buffer come out one by one.
+/// 4. Limits are checked from the head, before a body is awaited.
+/// 5. `encode` writes the message byte for byte as it was, but for the id.
+/// 6. `local_reply` is never empty for a request that awaits a response, and decodes as a response with its id.
+pub trait Codec {
+    /// Looks at the start of `input` for one message.
+    fn decode(&mut self, input: &[u8]) -> Result<Decoded, DecodeError>;
+
+    /// Looks for the late attributes among `wanted` in a message that this codec decoded, and offers what it sees to
+    /// `found`. Called at most once for a message, and not at all where no rule wants one.
+    fn attributes(&mut self, message: &Message, bytes: &[u8], wanted: &[Attribute], found: &mut Found) {
+        let _ = (message, bytes, wanted, found);
+    }
+
+    /// Writes a message that the codec of the other side decoded.
+    fn encode(&mut self, message: &Outgoing<'_>, out: &mut Out);
+
+    /// Writes what a client of this protocol understands as "the proxy could not serve this, because …".
+    fn local_reply(&mut self, request: RequestHead, reply: LocalReply<'_>, out: &mut Out);
+
+    /// Answers a [`Kind::Ping`](crate::Kind::Ping) that this codec decoded.
+    fn pong(&mut self, ping: &Outgoing<'_>, out: &mut Out) {
+        let _ = (ping, out);
+    }
+
+    /// Writes a ping with this id. Called only if the protocol has a [`Properties::heartbeat`].
+    fn ping(&mut self, id: u64, out: &mut Out) {
+        let _ = (id, out);
+    }
+
+    /// Tells a client that this proxy wants no further requests on its connection. Writes nothing where the protocol
+    /// has no such notice.
+    fn going_away(&mut self, out: &mut Out) {
+        let _ = out;
+    }
+}
+
+/// What [`Codec::decode`] found at the start of its input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decoded {
+    /// Nothing whole yet. Nothing is taken.
+    Need {
+        /// Length from the start of the message that must be there before it is worth looking again. More than was
+        /// shown.
+        total: usize,
+    },
+    /// A whole message of [`Message::len`] bytes.
+    Message(Message),
+    /// A message that cannot be served, on a connection that lives on.
+    Reject(Rejected),
+}
+
+impl Decoded {
+    /// Shorthand for [`Decoded::Need`].
+    pub fn need(total: usize) -> Self {
+        Self::Need { total }
+    }
+}
+
+/// A message that is refused by its head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its whole length; the framework takes as many bytes from the connection, most of which may not have arrived.
+    pub skip: u64,
+    /// Whom to answer, if an answer is awaited. Upstream: the id of a response that is refused, whose exchange ends.
+    pub answer: Option<RequestHead>,
+    /// Why.
+    pub cause: crate::Cause,
+    /// One sentence for the person who reads the client's log.
+    pub text: String,
+}
+
+/// Bytes that are not this protocol. The connection closes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeError {
+    /// What was wrong, and where.
+    pub reason: String,
+}
+
+impl DecodeError {
+    /// An error with this reason.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// A message on its way out.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// What its codec said of it.
+    pub message: &'a Message,
+    /// Its bytes as received, all [`Message::len`] of them.
+    pub bytes: Raw<'a>,
+    /// The id to write in place of the received one.
+    pub id: u64,
+}

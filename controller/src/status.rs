@@ -1,0 +1,150 @@
+//! What there is to say about objects: mistakes, what is not served yet, and what a proxy refused.
+//!
+//! Plain values, printed by `metactl`, logged by the controller, and (with Kubernetes) written as conditions.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use xds::{Origin, Rejection, Resource, ResourceType, Update};
+
+use crate::object::{Key, Object};
+use crate::tree::{FieldPath, Position};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something that was asked for is not in force.
+    Error,
+    /// In force, but perhaps not what was meant.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// One thing to say about one place. Displayed as
+/// `file:line:column: error: MetaRouter shop/orders: spec.routes[0].route[1].weight: weights sum to 90, must be 100`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Diagnostic {
+    /// The file, unless the object came from an API server.
+    pub file: Option<Arc<Path>>,
+    /// Where in the file.
+    pub position: Option<Position>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The object, unless the file cannot be read that far.
+    pub object: Option<Key>,
+    /// The field; the root where it is the object as a whole.
+    pub path: FieldPath,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl Diagnostic {
+    /// About a field of an object.
+    pub fn of<S>(
+        object: &Object<S>,
+        severity: Severity,
+        path: FieldPath,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            file: object.location.as_ref().map(|location| Arc::clone(&location.file)),
+            position: object.location.as_ref().map(|location| location.tree.position_of(&path)),
+            severity,
+            object: Some(object.key.clone()),
+            path,
+            message: message.into(),
+        }
+    }
+
+    /// About a field of an object that should not be there.
+    pub fn of_key<S>(object: &Object<S>, severity: Severity, path: FieldPath, message: impl Into<String>) -> Self {
+        let position = object.location.as_ref().map(|location| location.tree.key_position_of(&path));
+        Self { position, ..Self::of(object, severity, path, message) }
+    }
+
+    /// About a file.
+    pub fn of_file(
+        file: Arc<Path>,
+        position: Option<Position>,
+        severity: Severity,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            file: Some(file),
+            position,
+            severity,
+            object: None,
+            path: FieldPath::root(),
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{}:", file.display())?;
+            if let Some(position) = self.position {
+                write!(f, "{}:{}:", position.line, position.column)?;
+            }
+            f.write_str(" ")?;
+        }
+        write!(f, "{}: ", self.severity)?;
+        if let Some(object) = &self.object {
+            write!(f, "{object}: ")?;
+        }
+        if self.path != FieldPath::root() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// A resource that a proxy refused, and the object that it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What the proxy said.
+    pub rejection: Rejection,
+    /// The object, as near to the mistake as is known.
+    pub origin: Option<Origin>,
+}
+
+impl Refusal {
+    /// The refusal of a resource of `update`; of a route configuration, the origin is that of the route it names.
+    pub fn of(update: &Update, rejection: Rejection) -> Self {
+        let is_it = |resource: &&Resource| resource.kind == rejection.kind && resource.name == rejection.name;
+        let route =
+            rejection.field.strip_prefix("routes[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
+        let index = route.filter(|_| rejection.kind == ResourceType::Routes).unwrap_or(0);
+        let resource = update.changed.iter().find(is_it);
+        let origin = resource.and_then(|it| it.origins.get(index).or_else(|| it.origins.first())).cloned();
+        Self { rejection, origin }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.origin {
+            Some(origin) => write!(f, "{origin}: the proxy refused {}", self.rejection),
+            None => write!(f, "the proxy refused {}", self.rejection),
+        }
+    }
+}
+
+/// All there is to say at a time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// About objects and files, sorted by place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What the proxy refused, until it takes what comes in its place.
+    pub refusals: Vec<Refusal>,
+}

@@ -1,0 +1,100 @@
+//! The addresses that clients connect to. Services that share one are told apart by what their messages name.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::model::{Listener, ListenerService, Traced};
+use super::report::Report;
+use super::routers::Routers;
+use super::services::{Port, Service, Services};
+use crate::tree::FieldPath;
+
+type Member<'s, 'a> = (&'s Service<'a>, &'s Port);
+
+/// All listeners, by address and port.
+pub(crate) fn all(
+    services: &Services<'_>,
+    routers: &Routers<'_>,
+    report: &mut Report,
+) -> Vec<Traced<Listener>> {
+    let mut places: BTreeMap<(IpAddr, u16), Vec<Member<'_, '_>>> = BTreeMap::new();
+    for service in services.iter() {
+        for port in &service.ports {
+            for address in &service.addresses {
+                places.entry((*address, port.number)).or_default().push((service, port));
+            }
+        }
+    }
+    let build = |(place, mut members): ((IpAddr, u16), Vec<Member<'_, '_>>)| {
+        // The oldest is first, and what collides with it is left out.
+        members.sort_by_key(|(service, _)| (service.object.created, &service.object.key));
+        listener(place, &members, routers, report)
+    };
+    places.into_iter().filter_map(build).collect()
+}
+
+fn listener(
+    (address, port): (IpAddr, u16),
+    members: &[Member<'_, '_>],
+    routers: &Routers<'_>,
+    report: &mut Report,
+) -> Option<Traced<Listener>> {
+    let (first, first_port) = members.first()?;
+    let codec = &first_port.protocol.codec;
+    let options = routers.downstream_options(first.host, &first_port.protocol.options);
+    let mut kept: Vec<(Member<'_, '_>, String)> = Vec::new();
+    for (service, own_port) in members {
+        let name = service.interface.unwrap_or(service.host).to_owned();
+        match collision(&kept, (service, own_port), &name) {
+            Some(message) => {
+                let place = format!("{address} port {port} is taken by {}", first.object.describe());
+                report.error(service.object, &own_port.path, format!("{place}{message}"));
+                continue;
+            }
+            None => kept.push(((service, own_port), name)),
+        }
+        if routers.downstream_options(service.host, &own_port.protocol.options) != options
+            && let Some(router) = routers.get(service.host).or_else(|| routers.get(first.host))
+        {
+            let message = format!(
+                "hosts {} and {} share {address} port {port}, so their options must be the same; those of {} are in force",
+                first.host, service.host, first.host
+            );
+            report.error(router, &FieldPath::spec().field("options").field("downstream"), message);
+        }
+    }
+    let is_alone = kept.len() == 1;
+    let service = |((service, own_port), name): &(Member<'_, '_>, String)| ListenerService {
+        // Alone, it takes every message, unless its annotation says which are its own.
+        name: match is_alone && (service.interface.is_none() || !own_port.protocol.names_services()) {
+            true => String::new(),
+            false => name.clone(),
+        },
+        route_config_name: xds::names::route_config(service.host, port),
+        host: service.host.to_owned(),
+    };
+    let services = kept.iter().map(service).collect();
+    let origins = kept.iter().map(|((service, port), _)| service.object.origin(&port.path)).collect();
+    Some(Traced { value: Listener { address, port, codec: codec.clone(), options, services }, origins })
+}
+
+/// Why a service cannot share an address with those that are there, in words that follow "is taken by …".
+fn collision(kept: &[(Member<'_, '_>, String)], (_, port): Member<'_, '_>, name: &str) -> Option<String> {
+    let ((_, first), _) = kept.first()?;
+    let (theirs, ours) = (&first.protocol.codec, &port.protocol.codec);
+    if theirs != ours {
+        return Some(format!(
+            ", which speaks {theirs}, not {ours}; give one of them another address or port"
+        ));
+    }
+    if !port.protocol.names_services() {
+        return Some(format!(
+            ", and messages of {ours} do not say which service they are for; give one of them another address or port"
+        ));
+    }
+    let ((twin, _), _) = kept.iter().find(|(_, other)| other.eq_ignore_ascii_case(name))?;
+    Some(format!(
+        ", and messages for {} and this one both name {name}; give each an annotation `interface` of its own",
+        twin.object.key
+    ))
+}

@@ -1,0 +1,193 @@
+//! The conditions of a route.
+//!
+//! Regular expressions are compiled here only to see that they can be: with the syntax and the limits of the data path,
+//! so that what is accepted here is accepted there.
+
+use std::collections::BTreeMap;
+
+use crds::{AttributeMatch, MetaRouterSpec, RouteMatch, ValueMatch};
+use regex_automata::meta;
+
+use super::model::{AttributeMatcher, Matcher, ValueMatcher};
+use super::report::Report;
+use crate::object::Object;
+use crate::tree::FieldPath;
+
+/// Size of a compiled regular expression, in bytes, at most: the data path's own limit.
+pub const REGEX_SIZE_LIMIT: usize = 1 << 20;
+
+/// The conditions of a route, whose `match` stands at `path`; `None` where one of them cannot be read.
+pub(crate) fn read(
+    object: &Object<MetaRouterSpec>,
+    matches: Option<&RouteMatch>,
+    path: &FieldPath,
+    report: &mut Report,
+) -> Option<Vec<AttributeMatcher>> {
+    let path = path.field("attributes");
+    let mut matchers = Vec::new();
+    let mut names: BTreeMap<String, &str> = BTreeMap::new();
+    let mut is_sound = true;
+    for (name, condition) in matches.into_iter().flat_map(|matches| &matches.attributes) {
+        let at = path.field(name);
+        let problem = if name.is_empty() {
+            Some("an attribute must have a name".to_owned())
+        } else {
+            names.insert(name.to_ascii_lowercase(), name).map(|first| {
+                format!(
+                    "is the same attribute as {first}: names are compared without regard to case; remove one"
+                )
+            })
+        };
+        match problem.map_or_else(|| matcher(condition), |problem| Err((None, problem))) {
+            Ok(matcher) => matchers.push(AttributeMatcher { name: name.clone(), matcher }),
+            Err((field, message)) => {
+                is_sound = false;
+                report.error(object, &field.map_or(at.clone(), |field| field.under(&at)), message);
+            }
+        }
+    }
+    is_sound.then_some(matchers)
+}
+
+/// Where in a condition a mistake is.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Regex,
+    Not,
+    RegexOfNot,
+}
+
+impl Place {
+    fn under(self, path: &FieldPath) -> FieldPath {
+        match self {
+            Self::Regex => path.field("regex"),
+            Self::Not => path.field("not"),
+            Self::RegexOfNot => path.field("not").field("regex"),
+        }
+    }
+}
+
+fn matcher(condition: &AttributeMatch) -> Result<Matcher, (Option<Place>, String)> {
+    let AttributeMatch { exact, prefix, regex, present, not } = condition.clone();
+    let own = ValueMatch { exact, prefix, regex, present };
+    let Some(not) = not else {
+        return value(own)
+            .map(Matcher::Is)
+            .map_err(|(in_regex, message)| (in_regex.then_some(Place::Regex), message));
+    };
+    if own != ValueMatch::default() {
+        return Err((None, format!("has {} and not; a condition holds one of them", set(&own).join(", "))));
+    }
+    let place = |in_regex| Some(if in_regex { Place::RegexOfNot } else { Place::Not });
+    value(not).map(Matcher::Not).map_err(|(in_regex, message)| (place(in_regex), message))
+}
+
+/// The condition on a value; or whether the mistake is in its regex, and what it is.
+fn value(condition: ValueMatch) -> Result<ValueMatcher, (bool, String)> {
+    let fields = set(&condition);
+    if fields.len() > 1 {
+        return Err((false, format!("has {}; a condition holds one of them", fields.join(" and "))));
+    }
+    if let Some(regex) = condition.regex {
+        return compile(&regex).map(|()| ValueMatcher::Regex(regex)).map_err(|message| (true, message));
+    }
+    Ok(match (condition.exact, condition.prefix, condition.present) {
+        (Some(exact), _, _) if !exact.is_empty() => ValueMatcher::Exact(exact),
+        (_, Some(prefix), _) if !prefix.is_empty() => ValueMatcher::Prefix(prefix),
+        (_, _, Some(present)) => ValueMatcher::Present(present),
+        // `{}`, and an empty text, which every value begins with, ask only that there is one (decisions 6).
+        _ => ValueMatcher::Present(true),
+    })
+}
+
+fn set(condition: &ValueMatch) -> Vec<&'static str> {
+    let fields = [
+        ("exact", condition.exact.is_some()),
+        ("prefix", condition.prefix.is_some()),
+        ("regex", condition.regex.is_some()),
+        ("present", condition.present.is_some()),
+    ];
+    fields.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
+}
+
+fn compile(regex: &str) -> Result<(), String> {
+    if regex.is_empty() {
+        return Err("must not be empty; `{}` asks only that the attribute is there".to_owned());
+    }
+    let builder = || {
+        let mut builder = meta::Regex::builder();
+        builder.configure(meta::Config::new().nfa_size_limit(Some(REGEX_SIZE_LIMIT)));
+        builder
+    };
+    // First alone: `a)|(b` is no expression, although it would be one in the group that makes it match whole values.
+    let result = builder().build(regex).and_then(|_| builder().build(&format!("^(?:{regex})$")));
+    result.map(drop).map_err(|error| {
+        if let Some(limit) = error.size_limit() {
+            return format!("{regex:?} is too large: compiled it exceeds {} KiB", limit >> 10);
+        }
+        let detail = error.syntax_error().map_or_else(|| error.to_string(), ToString::to_string);
+        let detail = detail.rsplit_once("error: ").map_or(detail.as_str(), |(_, last)| last).trim();
+        let advice = match regex.starts_with('*') {
+            true => "; `.*` is any text, and `{}` asks only that the attribute is there",
+            false => "",
+        };
+        format!("{regex:?} is not a regular expression: {detail}{advice}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn condition(json: &serde_json::Value) -> Result<Matcher, String> {
+        matcher(&serde_json::from_value(json.clone()).unwrap()).map_err(|(_, message)| message)
+    }
+
+    #[test]
+    fn conditions_mean_what_they_say() {
+        use serde_json::json;
+        let is = Matcher::Is;
+        let not = Matcher::Not;
+        let rows = [
+            (json!({}), is(ValueMatcher::Present(true))),
+            (json!({ "exact": "" }), is(ValueMatcher::Present(true))),
+            (json!({ "prefix": "" }), is(ValueMatcher::Present(true))),
+            (json!({ "present": false }), is(ValueMatcher::Present(false))),
+            (json!({ "exact": "a" }), is(ValueMatcher::Exact("a".into()))),
+            (json!({ "prefix": "a" }), is(ValueMatcher::Prefix("a".into()))),
+            (json!({ "regex": "a|b" }), is(ValueMatcher::Regex("a|b".into()))),
+            (json!({ "not": {} }), not(ValueMatcher::Present(true))),
+            (json!({ "not": { "exact": "a" } }), not(ValueMatcher::Exact("a".into()))),
+        ];
+        for (json, expected) in rows {
+            assert_eq!(condition(&json), Ok(expected), "{json}");
+        }
+    }
+
+    #[test]
+    fn mistakes_say_what_would_be_right() {
+        use serde_json::json;
+        let rows = [
+            (json!({ "exact": "a", "regex": "b" }), "has exact and regex; a condition holds one of them"),
+            (json!({ "exact": "a", "not": {} }), "has exact and not; a condition holds one of them"),
+            (
+                json!({ "not": { "prefix": "a", "present": true } }),
+                "has prefix and present; a condition holds one of them",
+            ),
+            (json!({ "regex": "" }), "must not be empty; `{}` asks only that the attribute is there"),
+            (json!({ "regex": "(a" }), r#""(a" is not a regular expression: unclosed group"#),
+            (json!({ "regex": "a)|(b" }), r#""a)|(b" is not a regular expression: unopened group"#),
+            (
+                json!({ "regex": "*" }),
+                r#""*" is not a regular expression: repetition operator missing expression; `.*` is any text, and `{}` asks only that the attribute is there"#,
+            ),
+            (
+                json!({ "regex": "(?:a{1000}){1000}" }),
+                r#""(?:a{1000}){1000}" is too large: compiled it exceeds 1024 KiB"#,
+            ),
+        ];
+        for (json, expected) in rows {
+            assert_eq!(condition(&json), Err(expected.to_owned()), "{json}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Objects become resources: a pure function of all objects, with everything there is to say about them.
+//!
+//! Stages, each a file: `protocols` (what ports may speak), `services` (hosts, addresses, ports, endpoints), `rules`
+//! (subsets and policies), `routers` (which MetaRouter serves a host), `routes` and `matchers` (what a route means),
+//! `clusters` and `listeners` (what the routes need), `encode` (the wire). `model` is what they build; versions are its
+//! hashes. A mistake never stops the rest: see [`Translation::failed`].
+
+mod clusters;
+mod duration;
+mod encode;
+mod listeners;
+mod matchers;
+mod model;
+mod protocols;
+mod report;
+mod routers;
+mod routes;
+mod rules;
+mod services;
+
+use std::collections::BTreeSet;
+
+use xds::Resource;
+
+use crate::object::{Key, Objects};
+use crate::status::{Diagnostic, Severity};
+
+pub use matchers::REGEX_SIZE_LIMIT;
+
+/// What the translation is told beside the objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The namespace whose MetaRouters may route the hosts of all others.
+    pub root_namespace: String,
+    /// Let every MetaRouter route the hosts of all namespaces.
+    pub allow_cross_namespace: bool,
+    /// The namespace that the proxies stand in, whose DestinationRules come before those of the service's own.
+    pub own_namespace: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { root_namespace: "mesh-system".to_owned(), allow_cross_namespace: false, own_namespace: None }
+    }
+}
+
+/// What a set of objects means.
+#[derive(Debug, Clone, Default)]
+pub struct Translation {
+    /// All resources, by type and name.
+    pub resources: Vec<Resource>,
+    /// All there is to say, sorted by place, each once.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Translation {
+    /// The objects with a mistake in them. What else they say is in force as far as it can be: a route with a bad
+    /// destination answers that it is misconfigured, a route whose conditions cannot be read is left out, and an object
+    /// with something that is not supported yet, outside of its routes, is left out as a whole.
+    pub fn failed(&self) -> BTreeSet<&Key> {
+        let errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+        errors.filter_map(|diagnostic| diagnostic.object.as_ref()).collect()
+    }
+}
+
+/// What `objects` mean.
+pub fn translate(objects: &Objects, options: &Options) -> Translation {
+    let mut report = report::Report::default();
+    let protocols = protocols::Protocols::of(objects, &mut report);
+    let services = services::Services::of(objects, &protocols, &mut report);
+    let rules = rules::Rules::of(objects, &services, options, &mut report);
+    let routers = routers::Routers::of(objects, &services, options, &mut report);
+    let routes = routes::all(&services, &rules, &routers, &mut report);
+    let clusters = clusters::all(&services, &rules, &routers, &routes, &mut report);
+    let listeners = listeners::all(&services, &routers, &mut report);
+    let mut resources: Vec<Resource> = Vec::new();
+    resources.extend(clusters.clusters.iter().map(encode::cluster));
+    resources.extend(clusters.endpoints.iter().map(encode::endpoints));
+    resources.extend(listeners.iter().map(encode::listener));
+    resources.extend(routes.configurations.iter().map(encode::routes));
+    resources.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    Translation { resources, diagnostics: report.into_diagnostics() }
+}

@@ -1,0 +1,156 @@
+//! What a translation builds, before it is encoded: plain data that can be hashed, since a resource's version is the
+//! hash of what it was built from. Encoded bytes would not do: protocol buffers write maps in any order.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crds::FreeForm;
+use xds::Origin;
+
+/// A value and the objects that it came from; only the value is hashed.
+#[derive(Debug, Clone)]
+pub(crate) struct Traced<T> {
+    pub(crate) value: T,
+    pub(crate) origins: Vec<Origin>,
+}
+
+/// An address that clients connect to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Listener {
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    /// Name of the codec.
+    pub(crate) codec: String,
+    pub(crate) options: FreeForm,
+    pub(crate) services: Vec<ListenerService>,
+}
+
+/// A service behind a listener.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ListenerService {
+    /// Value of the codec's service attribute; empty: any.
+    pub(crate) name: String,
+    pub(crate) route_config_name: String,
+    pub(crate) host: String,
+}
+
+/// The routes of a host's port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct RouteConfiguration {
+    pub(crate) name: String,
+    pub(crate) routes: Vec<Route>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Route {
+    pub(crate) name: String,
+    pub(crate) matchers: Vec<AttributeMatcher>,
+    pub(crate) action: Action,
+}
+
+/// What a route does with a request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Action {
+    Forward {
+        /// Never empty; weights sum to 100.
+        clusters: Vec<(ClusterId, u32)>,
+        /// And the share that is copied, in millionths.
+        mirror: Option<(ClusterId, u32)>,
+        /// `None`: the codec's default; zero: none.
+        timeout: Option<Duration>,
+    },
+    /// Answers why it cannot be served.
+    Misconfigured(String),
+}
+
+impl Action {
+    /// The clusters that requests or copies go to.
+    pub(crate) fn clusters(&self) -> impl Iterator<Item = &ClusterId> {
+        let (clusters, mirror) = match self {
+            Self::Forward { clusters, mirror, .. } => (clusters.as_slice(), mirror.as_ref()),
+            Self::Misconfigured(_) => (&[][..], None),
+        };
+        clusters.iter().map(|(cluster, _)| cluster).chain(mirror.map(|(cluster, _)| cluster))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct AttributeMatcher {
+    /// Name of the attribute.
+    pub(crate) name: String,
+    pub(crate) matcher: Matcher,
+}
+
+/// Holds as the inner matcher does, or where it does not.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Matcher {
+    Is(ValueMatcher),
+    Not(ValueMatcher),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum ValueMatcher {
+    Exact(String),
+    Prefix(String),
+    Regex(String),
+    Present(bool),
+}
+
+/// Which endpoints of which service.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ClusterId {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// Empty: all of them.
+    pub(crate) subset: String,
+}
+
+impl ClusterId {
+    /// Name of the cluster, and of its endpoints.
+    pub(crate) fn name(&self) -> String {
+        xds::names::cluster(&self.host, self.port, &self.subset)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Cluster {
+    pub(crate) name: String,
+    pub(crate) codec: String,
+    pub(crate) options: FreeForm,
+    pub(crate) discovery: Discovery,
+    pub(crate) settings: Settings,
+}
+
+/// Where a cluster's endpoints come from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Discovery {
+    /// The [`Endpoints`] of the cluster's name.
+    Assigned,
+    /// These names and ports are looked up.
+    Dns(BTreeSet<(String, u16)>),
+}
+
+/// What a DestinationRule says about a cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Settings {
+    pub(crate) balancing: Balancing,
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) max_connections: Option<u32>,
+    pub(crate) max_pending_requests: Option<u32>,
+    pub(crate) max_requests: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Balancing {
+    #[default]
+    LeastRequest,
+    RoundRobin,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Endpoints {
+    pub(crate) name: String,
+    pub(crate) addresses: BTreeSet<SocketAddr>,
+}

@@ -1,0 +1,261 @@
+//! What the routes of a host mean, for each of its ports.
+//!
+//! A route that cannot be served as written stays in its place and answers why; a route whose conditions cannot be read
+//! is left out, since nobody can say which requests it was for.
+
+use std::time::Duration;
+
+use crds::{Destination, MetaRouterSpec, Percent};
+
+use super::model::{Action, ClusterId, Route, RouteConfiguration, Traced};
+use super::report::Report;
+use super::routers::Routers;
+use super::rules::Rules;
+use super::services::{Port, Service, Services};
+use super::{duration, matchers};
+use crate::nearest;
+use crate::object::Object;
+use crate::tree::FieldPath;
+
+/// All requests, in the unit of a mirror's share.
+const ALL_IN_MILLIONTHS: u32 = 1_000_000;
+
+/// What the route of a host without routes of its own is called.
+const DEFAULT_ROUTE: &str = "default";
+
+/// The routes of all ports.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    pub(crate) configurations: Vec<Traced<RouteConfiguration>>,
+}
+
+pub(crate) fn all(
+    services: &Services<'_>,
+    rules: &Rules<'_>,
+    routers: &Routers<'_>,
+    report: &mut Report,
+) -> Routes {
+    let mut configurations = Vec::new();
+    for service in services.iter() {
+        for port in &service.ports {
+            let name = xds::names::route_config(service.host, port.number);
+            let mut all =
+                Traced { value: RouteConfiguration { name, routes: Vec::new() }, origins: Vec::new() };
+            match routers.get(service.host) {
+                Some(router) if !router.spec.routes.is_empty() => {
+                    let mut reader = Reader { router, port, services, rules, report, problem: None };
+                    for i in 0..router.spec.routes.len() {
+                        if let Some(route) = reader.route(i) {
+                            all.value.routes.push(route);
+                            all.origins.push(router.origin(&FieldPath::spec().field("routes").index(i)));
+                        }
+                    }
+                    warn_of_unreachable(router, report);
+                }
+                _ => {
+                    all.value.routes.push(default_route(service, port));
+                    all.origins.push(service.object.origin(&port.path));
+                }
+            }
+            configurations.push(all);
+        }
+    }
+    Routes { configurations }
+}
+
+fn default_route(service: &Service<'_>, port: &Port) -> Route {
+    let cluster = ClusterId { host: service.host.to_owned(), port: port.number, subset: String::new() };
+    let action = Action::Forward { clusters: vec![(cluster, 100)], mirror: None, timeout: None };
+    Route { name: DEFAULT_ROUTE.to_owned(), matchers: Vec::new(), action }
+}
+
+fn warn_of_unreachable(router: &Object<MetaRouterSpec>, report: &mut Report) {
+    let routes = &router.spec.routes;
+    let takes_all = |matches: &crds::RouteMatch| matches.attributes.is_empty();
+    if let Some(first) = routes.iter().position(|route| route.matches.as_ref().is_none_or(takes_all)) {
+        for i in first + 1..routes.len() {
+            let message =
+                format!("is never reached: spec.routes[{first}] has no conditions and takes every request");
+            report.warning(router, &FieldPath::spec().field("routes").index(i), message);
+        }
+    }
+}
+
+/// Reads the routes of one MetaRouter for one port.
+struct Reader<'r, 'a> {
+    router: &'a Object<MetaRouterSpec>,
+    port: &'r Port,
+    services: &'r Services<'a>,
+    rules: &'r Rules<'a>,
+    report: &'r mut Report,
+    /// The first mistake of the route that is being read, in the words of its local reply.
+    problem: Option<String>,
+}
+
+impl Reader<'_, '_> {
+    fn route(&mut self, i: usize) -> Option<Route> {
+        let route = &self.router.spec.routes[i];
+        let path = FieldPath::spec().field("routes").index(i);
+        let matchers = matchers::read(self.router, route.matches.as_ref(), &path.field("match"), self.report);
+        self.problem = None;
+        self.refuse_mutations(i, &path);
+        let clusters = self.clusters(i, &path.field("route"));
+        let mirror = self.mirror(i, &path);
+        let timeout = route.timeout.as_deref().and_then(|text| self.timeout(text, &path.field("timeout")));
+        let action = match self.problem.take() {
+            Some(problem) => Action::Misconfigured(problem),
+            None => Action::Forward { clusters, mirror, timeout },
+        };
+        let name =
+            route.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| format!("routes[{i}]"));
+        Some(Route { name, matchers: matchers?, action })
+    }
+
+    fn problem(&mut self, path: &FieldPath, message: String) {
+        self.problem.get_or_insert_with(|| format!("{}: {path}: {message}", self.router.key));
+        self.report.error(self.router, path, message);
+    }
+
+    fn refuse_mutations(&mut self, i: usize, path: &FieldPath) {
+        let route = &self.router.spec.routes[i];
+        let mutations =
+            [("requestMutation", &route.request_mutation), ("responseMutation", &route.response_mutation)];
+        for (field, _) in mutations.into_iter().filter(|(_, mutation)| !mutation.is_empty()) {
+            self.problem(&path.field(field), "not supported yet".to_owned());
+        }
+    }
+
+    fn clusters(&mut self, i: usize, path: &FieldPath) -> Vec<(ClusterId, u32)> {
+        let destinations = &self.router.spec.routes[i].route;
+        if destinations.is_empty() {
+            self.problem(path, "must hold at least one destination".to_owned());
+        }
+        let is_alone = destinations.len() == 1;
+        let mut sum = 0_u32;
+        let mut clusters = Vec::new();
+        for (i, destination) in destinations.iter().enumerate() {
+            let weight = if is_alone { 100 } else { destination.weight.unwrap_or(0) };
+            sum = sum.saturating_add(weight);
+            let cluster = self.cluster(&destination.destination, &path.index(i).field("destination"));
+            if let Some(cluster) = cluster.filter(|_| weight > 0) {
+                clusters.push((cluster, weight));
+            }
+        }
+        if sum != 100 && !destinations.is_empty() {
+            let last = path.index(destinations.len() - 1).field("weight");
+            self.problem(&last, format!("weights sum to {sum}, must be 100"));
+        }
+        clusters
+    }
+
+    /// The cluster of a destination, which stands at `path`.
+    fn cluster(&mut self, destination: &Destination, path: &FieldPath) -> Option<ClusterId> {
+        let namespace = &self.router.key.namespace;
+        let Some(service) = self.services.find(&destination.host, namespace) else {
+            let message = self.services.why_not(&destination.host, namespace);
+            self.problem(&path.field("host"), message);
+            return None;
+        };
+        let number = destination.port.as_ref().map_or(self.port.number, |port| port.number);
+        let Some(port) = service.port(number) else {
+            let known: Vec<String> = service.ports.iter().map(|port| port.number.to_string()).collect();
+            let message = match destination.port {
+                Some(_) => format!("host {} has no such port; it has {}", service.host, known.join(", ")),
+                None => format!(
+                    "host {} has no port {number}, which the request came for; set destination.port.number to {}",
+                    service.host,
+                    known.join(" or ")
+                ),
+            };
+            self.problem(&path.field("port"), message);
+            return None;
+        };
+        if port.protocol.codec != self.port.protocol.codec {
+            let (theirs, ours) = (&port.protocol.codec, &self.port.protocol.codec);
+            let message = format!("port {number} of host {} speaks {theirs}, not {ours}", service.host);
+            self.problem(&path.field("port"), message);
+            return None;
+        }
+        let subset = destination.subset.clone().unwrap_or_default();
+        if !subset.is_empty()
+            && let Err(message) = self.subset(service.host, &subset)
+        {
+            self.problem(&path.field("subset"), message);
+            return None;
+        }
+        Some(ClusterId { host: service.host.to_owned(), port: number, subset })
+    }
+
+    fn subset(&self, host: &str, subset: &str) -> Result<(), String> {
+        let Some(rule) = self.rules.get(host) else {
+            return Err(format!("no DestinationRule applies to host {host}, so it has no subset {subset}"));
+        };
+        match rule.subsets.contains_key(subset) {
+            true => Ok(()),
+            false => Err(format!(
+                "{} defines no subset {subset}{}; it defines {}",
+                rule.object.describe(),
+                nearest::hint(subset, rule.subsets.keys().copied()),
+                match rule.subsets.is_empty() {
+                    true => "none".to_owned(),
+                    false => rule.subsets.keys().copied().collect::<Vec<_>>().join(", "),
+                }
+            )),
+        }
+    }
+
+    fn mirror(&mut self, i: usize, path: &FieldPath) -> Option<(ClusterId, u32)> {
+        let route = &self.router.spec.routes[i];
+        let share = route.mirror_percentage.map_or(Ok(ALL_IN_MILLIONTHS), millionths);
+        let share = share.unwrap_or_else(|message| {
+            self.problem(&path.field("mirrorPercentage").field("value"), message);
+            ALL_IN_MILLIONTHS
+        });
+        let Some(mirror) = &route.mirror else {
+            if route.mirror_percentage.is_some() {
+                let message = "says how much to copy, but there is no `mirror` that says where to".to_owned();
+                self.problem(&path.field("mirrorPercentage"), message);
+            }
+            return None;
+        };
+        Some((self.cluster(mirror, &path.field("mirror"))?, share))
+    }
+
+    fn timeout(&mut self, text: &str, path: &FieldPath) -> Option<Duration> {
+        duration::parse(text).map_err(|message| self.problem(path, message)).ok()
+    }
+}
+
+fn millionths(percent: Percent) -> Result<u32, String> {
+    let value = percent.value;
+    if !(value > 0.0 && value <= 100.0) {
+        return Err(format!("must be more than 0 and at most 100, not {value}"));
+    }
+    let millionths = (value * 10_000.0).round();
+    match millionths < 1.0 {
+        true => Err(format!("{value} is finer than 0.0001, the finest share")),
+        false => Ok(millionths as u32),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_are_counted_in_millionths() {
+        let rows = [
+            (100.0, Some(1_000_000)),
+            (12.5, Some(125_000)),
+            (0.0001, Some(1)),
+            (0.00001, None),
+            (0.0, None),
+        ];
+        for (value, expected) in rows {
+            assert_eq!(millionths(Percent { value }).ok(), expected, "{value}");
+        }
+        for value in [-1.0, 100.1, f64::NAN] {
+            assert!(millionths(Percent { value }).is_err(), "{value}");
+        }
+    }
+}

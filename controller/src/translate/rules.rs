@@ -1,0 +1,250 @@
+//! DestinationRules: which one applies to a host, its subsets, and the settings of its clusters.
+//!
+//! The rule of the proxies' own namespace comes first, then that of the service's; within a namespace an exact host
+//! comes before a wildcard, and a longer wildcard before a shorter one. A subset's policy overrides its rule's, field by
+//! field.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crds::istio::{DestinationRuleSpec, Labels, TrafficPolicy};
+
+use super::model::{Balancing, Settings};
+use super::report::Report;
+use super::services::{Service, Services};
+use super::{Options, duration};
+use crate::nearest;
+use crate::object::{Key, Object, Objects};
+use crate::tree::FieldPath;
+
+/// What applies to a host.
+#[derive(Debug)]
+pub(crate) struct Rule<'a> {
+    pub(crate) object: &'a Object<DestinationRuleSpec>,
+    pub(crate) settings: Settings,
+    pub(crate) subsets: BTreeMap<&'a str, Subset<'a>>,
+}
+
+/// A named part of a host.
+#[derive(Debug)]
+pub(crate) struct Subset<'a> {
+    pub(crate) labels: &'a Labels,
+    pub(crate) settings: Settings,
+    /// Where it stands in its rule.
+    pub(crate) path: FieldPath,
+}
+
+impl Subset<'_> {
+    pub(crate) fn selects(&self, labels: &Labels) -> bool {
+        self.labels.iter().all(|(name, value)| labels.get(name) == Some(value))
+    }
+}
+
+/// The rules that apply, by host.
+#[derive(Debug, Default)]
+pub(crate) struct Rules<'a>(BTreeMap<&'a str, Rule<'a>>);
+
+impl<'a> Rules<'a> {
+    pub(crate) fn of(
+        objects: &'a Objects,
+        services: &Services<'a>,
+        options: &Options,
+        report: &mut Report,
+    ) -> Self {
+        let mut rules = BTreeMap::new();
+        let mut applied: BTreeSet<&Key> = BTreeSet::new();
+        let mut misplaced = Vec::new();
+        for service in services.iter() {
+            let namespaces = [options.own_namespace.as_deref(), Some(service.namespace())];
+            let found =
+                namespaces.into_iter().flatten().find_map(|namespace| best(objects, service, namespace));
+            if let Some((object, others)) = found {
+                for other in others {
+                    let message = format!("{} is for the same host and older; merge them", object.describe());
+                    report.error(other, &FieldPath::spec().field("host"), message);
+                }
+                applied.insert(&object.key);
+                rules.insert(service.host, rule(object, report));
+            }
+            misplaced.extend(elsewhere(objects, service, options));
+        }
+        for (object, service) in misplaced {
+            let message = format!(
+                "has no effect: {} is of namespace {}, and only rules of that namespace apply to it",
+                service.object.key, service.object.key.namespace
+            );
+            report.warning(object, &FieldPath::root().field("metadata").field("namespace"), message);
+        }
+        Self(rules)
+    }
+
+    /// The rule that applies to a host.
+    pub(crate) fn get(&self, host: &str) -> Option<&Rule<'a>> {
+        self.0.get(host)
+    }
+}
+
+/// How well a rule's host fits, the more the better; `None`: not at all.
+fn fit(object: &Object<DestinationRuleSpec>, host: &str) -> Option<usize> {
+    let pattern = object.spec.host.as_str();
+    match pattern.strip_prefix('*') {
+        Some(suffix) => (host.len() > suffix.len() && host.ends_with(suffix)).then_some(suffix.len()),
+        None if pattern == host => Some(usize::MAX),
+        None => {
+            (format!("{pattern}.{}.svc.cluster.local", object.key.namespace) == host).then_some(usize::MAX)
+        }
+    }
+}
+
+type RuleObject<'a> = &'a Object<DestinationRuleSpec>;
+
+/// The rule of a namespace that applies to a service, and those that would apply as well if they were older.
+fn best<'a>(
+    objects: &'a Objects,
+    service: &Service<'_>,
+    namespace: &str,
+) -> Option<(RuleObject<'a>, Vec<RuleObject<'a>>)> {
+    let fitting = objects.rules.iter().filter(|rule| rule.key.namespace == namespace);
+    let mut fitting: Vec<(usize, RuleObject<'a>)> =
+        fitting.filter_map(|rule| Some((fit(rule, service.host)?, &**rule))).collect();
+    let longest = fitting.iter().map(|(fit, _)| *fit).max()?;
+    fitting.retain(|(fit, _)| *fit == longest);
+    let mut rules = fitting.into_iter().map(|(_, rule)| rule);
+    Some((rules.next()?, rules.collect()))
+}
+
+/// Rules that name a host exactly and stand where they do not apply to it.
+fn elsewhere<'a, 's>(
+    objects: &'a Objects,
+    service: &'s Service<'a>,
+    options: &Options,
+) -> Vec<(RuleObject<'a>, &'s Service<'a>)> {
+    let applies = |rule: &RuleObject<'a>| {
+        rule.key.namespace == service.namespace()
+            || Some(&rule.key.namespace) == options.own_namespace.as_ref()
+    };
+    let rules = objects.rules.iter().map(|rule| &**rule);
+    rules
+        .filter(|rule| rule.spec.host == service.host && !applies(rule))
+        .map(|rule| (rule, service))
+        .collect()
+}
+
+fn rule<'a>(object: &'a Object<DestinationRuleSpec>, report: &mut Report) -> Rule<'a> {
+    report.unserved(object);
+    let path = FieldPath::spec().field("trafficPolicy");
+    let whole = Policy::read(object, object.spec.traffic_policy.as_ref(), &path, report);
+    let mut subsets = BTreeMap::new();
+    for (i, subset) in object.spec.subsets.iter().enumerate() {
+        let path = FieldPath::spec().field("subsets").index(i);
+        if subset.name.is_empty() || subset.name.contains('|') {
+            report.error(object, &path.field("name"), "must not be empty and must not contain `|`");
+            continue;
+        }
+        if subsets.contains_key(subset.name.as_str()) {
+            report.error(object, &path.field("name"), format!("subset {} stands here twice", subset.name));
+            continue;
+        }
+        let own = Policy::read(object, subset.traffic_policy.as_ref(), &path.field("trafficPolicy"), report);
+        let settings = own.or(whole).settings();
+        subsets.insert(subset.name.as_str(), Subset { labels: &subset.labels, settings, path });
+    }
+    Rule { object, settings: whole.settings(), subsets }
+}
+
+/// What one `trafficPolicy` says; `None`: nothing.
+#[derive(Debug, Clone, Copy, Default)]
+struct Policy {
+    balancing: Option<Balancing>,
+    connect_timeout: Option<Duration>,
+    /// Zero: never.
+    idle_timeout: Option<Duration>,
+    max_connections: Option<u32>,
+    max_pending_requests: Option<u32>,
+    max_requests: Option<u32>,
+}
+
+impl Policy {
+    fn read(
+        object: &Object<DestinationRuleSpec>,
+        policy: Option<&TrafficPolicy>,
+        path: &FieldPath,
+        report: &mut Report,
+    ) -> Self {
+        let mut read = Self::default();
+        let Some(policy) = policy else { return read };
+        if let Some(simple) = policy.load_balancer.as_ref().and_then(|balancer| balancer.simple.as_deref()) {
+            read.balancing = balancing(object, simple, &path.field("loadBalancer").field("simple"), report);
+        }
+        let pool = path.field("connectionPool");
+        if let Some(tcp) = policy.connection_pool.as_ref().and_then(|pool| pool.tcp.as_ref()) {
+            let mut time = |field: &str, text: Option<&String>| {
+                let result = duration::parse(text?);
+                result.map_err(|message| report.error(object, &pool.field("tcp").field(field), message)).ok()
+            };
+            read.idle_timeout = time("idleTimeout", tcp.idle_timeout.as_ref());
+            read.connect_timeout = time("connectTimeout", tcp.connect_timeout.as_ref());
+            if read.connect_timeout == Some(Duration::ZERO) {
+                read.connect_timeout = None;
+                report.error(object, &pool.field("tcp").field("connectTimeout"), "must be more than 0s");
+            }
+            read.max_connections = tcp.max_connections.filter(|max| *max > 0);
+        }
+        if let Some(http) = policy.connection_pool.as_ref().and_then(|pool| pool.http.as_ref()) {
+            // As with Istio, 0 is the same as nothing.
+            read.max_pending_requests = http.max_pending_requests.filter(|max| *max > 0);
+            read.max_requests = http.max_requests.filter(|max| *max > 0);
+        }
+        read
+    }
+
+    /// What this says, and where it says nothing, what the other does.
+    fn or(self, other: Self) -> Self {
+        Self {
+            balancing: self.balancing.or(other.balancing),
+            connect_timeout: self.connect_timeout.or(other.connect_timeout),
+            idle_timeout: self.idle_timeout.or(other.idle_timeout),
+            max_connections: self.max_connections.or(other.max_connections),
+            max_pending_requests: self.max_pending_requests.or(other.max_pending_requests),
+            max_requests: self.max_requests.or(other.max_requests),
+        }
+    }
+
+    fn settings(self) -> Settings {
+        Settings {
+            balancing: self.balancing.unwrap_or_default(),
+            connect_timeout: self.connect_timeout,
+            idle_timeout: self.idle_timeout.filter(|time| !time.is_zero()),
+            max_connections: self.max_connections,
+            max_pending_requests: self.max_pending_requests,
+            max_requests: self.max_requests,
+        }
+    }
+}
+
+fn balancing(
+    object: &Object<DestinationRuleSpec>,
+    simple: &str,
+    path: &FieldPath,
+    report: &mut Report,
+) -> Option<Balancing> {
+    const SERVED: [&str; 4] = ["ROUND_ROBIN", "LEAST_REQUEST", "LEAST_CONN", "UNSPECIFIED"];
+    match simple {
+        "ROUND_ROBIN" => return Some(Balancing::RoundRobin),
+        "LEAST_REQUEST" | "LEAST_CONN" | "UNSPECIFIED" => return Some(Balancing::LeastRequest),
+        "RANDOM" | "PASSTHROUGH" => {
+            let message =
+                format!("{simple} is not supported yet; requests go to the less loaded endpoint of two");
+            report.warning(object, path, message);
+        }
+        _ => {
+            let message = format!(
+                "there is no {simple}{}; there are {}",
+                nearest::hint(simple, SERVED),
+                SERVED.join(", ")
+            );
+            report.error(object, path, message);
+        }
+    }
+    None
+}

@@ -1,0 +1,316 @@
+//! Hosts that are served: their addresses, their ports and what those speak, and the endpoints behind them.
+//!
+//! A ServiceEntry without a port that names one of our protocols is none of our business, whatever else it says.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use crds::istio::{Labels, ServiceEntrySpec, ServicePort, WorkloadEntrySpec};
+
+use super::protocols::{self, Protocol, Protocols};
+use super::report::Report;
+use crate::nearest;
+use crate::object::{Object, Objects};
+use crate::tree::FieldPath;
+
+/// The annotation that says what the codec's service attribute holds for this service (Dubbo: the interface).
+const INTERFACE: &str = "interface";
+
+/// Where a service without addresses is listened for.
+const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// A service that is served.
+#[derive(Debug)]
+pub(crate) struct Service<'a> {
+    pub(crate) object: &'a Object<ServiceEntrySpec>,
+    pub(crate) host: &'a str,
+    pub(crate) addresses: Vec<IpAddr>,
+    /// From its annotation.
+    pub(crate) interface: Option<&'a str>,
+    /// At least one.
+    pub(crate) ports: Vec<Port>,
+    pub(crate) is_dns: bool,
+}
+
+/// A port that names one of our protocols.
+#[derive(Debug)]
+pub(crate) struct Port {
+    pub(crate) number: u16,
+    /// Where it stands.
+    pub(crate) path: FieldPath,
+    pub(crate) protocol: Protocol,
+    pub(crate) endpoints: Vec<Endpoint>,
+}
+
+/// An endpoint of a port.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint {
+    /// An IP address, or a name where the service is resolved by DNS.
+    pub(crate) address: String,
+    pub(crate) port: u16,
+    pub(crate) labels: Labels,
+}
+
+impl Service<'_> {
+    pub(crate) fn namespace(&self) -> &str {
+        &self.object.key.namespace
+    }
+
+    pub(crate) fn port(&self, number: u16) -> Option<&Port> {
+        self.ports.iter().find(|port| port.number == number)
+    }
+}
+
+/// All services that are served, by host.
+#[derive(Debug, Default)]
+pub(crate) struct Services<'a> {
+    served: BTreeMap<&'a str, Service<'a>>,
+    /// Hosts of the ServiceEntries that are not served.
+    others: BTreeMap<&'a str, &'a Object<ServiceEntrySpec>>,
+}
+
+impl<'a> Services<'a> {
+    pub(crate) fn of(objects: &'a Objects, protocols: &Protocols, report: &mut Report) -> Self {
+        let mut all = Self::default();
+        for object in &objects.services {
+            let spec = &object.spec;
+            let names_a_protocol =
+                |port: &ServicePort| port.name.as_deref().and_then(protocols::of_port_name).is_some();
+            if !spec.ports.iter().any(names_a_protocol) {
+                all.others.extend(spec.hosts.iter().map(|host| (host.as_str(), &**object)));
+                continue;
+            }
+            report.unserved(object);
+            let Some(host) = host(object, report) else { continue };
+            if let Some(winner) = all.served.get(host) {
+                let message =
+                    format!("host {host} is defined by {} already, which is older", winner.object.describe());
+                report.error(object, &FieldPath::spec().field("hosts").index(0), message);
+                continue;
+            }
+            if let Some(service) = service(object, host, (objects, protocols), report) {
+                all.served.insert(host, service);
+            } else {
+                all.others.insert(host, object);
+            }
+        }
+        all
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Service<'a>> {
+        self.served.values()
+    }
+
+    /// The service of a host as written in an object of `namespace`: its exact host, else that of a Kubernetes service
+    /// in the same namespace.
+    pub(crate) fn find(&self, host: &str, namespace: &str) -> Option<&Service<'a>> {
+        self.served.get(host).or_else(|| self.served.get(long_name(host, namespace).as_str()))
+    }
+
+    /// Why [`Self::find`] found nothing, and what would be right.
+    pub(crate) fn why_not(&self, host: &str, namespace: &str) -> String {
+        let other = self.others.get(host).or_else(|| self.others.get(long_name(host, namespace).as_str()));
+        match other {
+            Some(object) => format!(
+                "host {host} is not served: {} has no port named tcp-metaprotocol-<protocol>, or has mistakes",
+                object.describe()
+            ),
+            None => {
+                let hint = nearest::hint(host, self.served.keys().copied());
+                format!("no ServiceEntry has host {host}{hint}")
+            }
+        }
+    }
+}
+
+fn long_name(host: &str, namespace: &str) -> String {
+    format!("{host}.{namespace}.svc.cluster.local")
+}
+
+fn host<'a>(object: &'a Object<ServiceEntrySpec>, report: &mut Report) -> Option<&'a str> {
+    let hosts = FieldPath::spec().field("hosts");
+    let Some(host) = object.spec.hosts.first().filter(|host| !host.is_empty()) else {
+        report.error(object, &hosts, "must hold the service's host");
+        return None;
+    };
+    if host.contains('*') {
+        report.error(object, &hosts.index(0), format!("wildcard hosts such as {host} are not supported yet"));
+        return None;
+    }
+    for i in 1..object.spec.hosts.len() {
+        let message =
+            format!("not supported yet, so it has no effect: only the first host, {host}, is served");
+        report.warning(object, &hosts.index(i), message);
+    }
+    Some(host)
+}
+
+fn service<'a>(
+    object: &'a Object<ServiceEntrySpec>,
+    host: &'a str,
+    (objects, protocols): (&'a Objects, &Protocols),
+    report: &mut Report,
+) -> Option<Service<'a>> {
+    let is_dns = match object.spec.resolution.as_deref() {
+        Some("STATIC") => false,
+        Some("DNS") => true,
+        other => {
+            let message =
+                format!("resolution {} is not supported; it must be STATIC or DNS", other.unwrap_or("NONE"));
+            report.error(object, &FieldPath::spec().field("resolution"), message);
+            return None;
+        }
+    };
+    let addresses = addresses(object, report)?;
+    let workloads = workloads(object, objects, is_dns, report)?;
+    let mut ports: Vec<Port> = Vec::new();
+    for (i, port) in object.spec.ports.iter().enumerate() {
+        let path = FieldPath::spec().field("ports").index(i);
+        let Some(protocol) = protocol(object, port, &path, protocols, report) else { continue };
+        if ports.iter().any(|earlier| earlier.number == port.number) {
+            report.error(object, &path.field("number"), format!("port {} stands here twice", port.number));
+            continue;
+        }
+        let endpoints = endpoints(object, host, port, &workloads);
+        if endpoints.is_empty() {
+            let (field, message) = match object.spec.workload_selector {
+                Some(_) => ("workloadSelector", "selects no WorkloadEntry of this namespace"),
+                None => ("endpoints", "there are none"),
+            };
+            let message = format!("{message}; requests to {host} will be answered with an error");
+            report.warning(object, &FieldPath::spec().field(field), message);
+        }
+        ports.push(Port { number: port.number, path, protocol, endpoints });
+    }
+    let interface = object.annotations.get(INTERFACE).map(String::as_str).filter(|name| !name.is_empty());
+    (!ports.is_empty()).then_some(Service { object, host, addresses, interface, ports, is_dns })
+}
+
+fn addresses(object: &Object<ServiceEntrySpec>, report: &mut Report) -> Option<Vec<IpAddr>> {
+    if object.spec.addresses.is_empty() {
+        return Some(vec![NO_ADDRESS]);
+    }
+    let mut addresses = Vec::new();
+    for (i, text) in object.spec.addresses.iter().enumerate() {
+        let path = FieldPath::spec().field("addresses").index(i);
+        match text.parse() {
+            Ok(address) if !addresses.contains(&address) => addresses.push(address),
+            Ok(_) => {}
+            Err(_) if text.contains('/') => {
+                report.error(
+                    object,
+                    &path,
+                    format!("{text} is a range, which is not supported; name single addresses"),
+                );
+            }
+            Err(_) => report.error(object, &path, format!("{text:?} is not an IP address")),
+        }
+    }
+    (!addresses.is_empty()).then_some(addresses)
+}
+
+fn protocol(
+    object: &Object<ServiceEntrySpec>,
+    port: &ServicePort,
+    path: &FieldPath,
+    protocols: &Protocols,
+    report: &mut Report,
+) -> Option<Protocol> {
+    let name = port.name.as_deref()?;
+    let text = protocols::of_port_name(name)?;
+    let found = protocols.longest(text).cloned();
+    if found.is_none() {
+        let known: Vec<&str> = protocols.names().collect();
+        let message = format!(
+            "port {name} names no protocol{}; there are {} and what ApplicationProtocol objects register",
+            nearest::hint(text, known.iter().copied()),
+            known.join(", ")
+        );
+        report.error(object, &path.field("name"), message);
+    }
+    found
+}
+
+/// The endpoints, whatever the port, without those whose address is none; `None` where it is unclear which are meant.
+fn workloads<'a>(
+    object: &'a Object<ServiceEntrySpec>,
+    objects: &'a Objects,
+    is_dns: bool,
+    report: &mut Report,
+) -> Option<Vec<&'a WorkloadEntrySpec>> {
+    let spec = &object.spec;
+    let mut sound = Vec::new();
+    let Some(selector) = &spec.workload_selector else {
+        for (i, endpoint) in spec.endpoints.iter().enumerate() {
+            let path = FieldPath::spec().field("endpoints").index(i).field("address");
+            if has_address(object, endpoint, &path, is_dns, report) {
+                sound.push(endpoint);
+            }
+        }
+        return Some(sound);
+    };
+    let path = FieldPath::spec().field("workloadSelector");
+    if !spec.endpoints.is_empty() {
+        report.error(object, &path, "endpoints and workloadSelector exclude each other; remove one");
+        return None;
+    }
+    if selector.labels.is_empty() {
+        report.error(object, &path, "must have labels");
+        return None;
+    }
+    for workload in &objects.workloads {
+        let has = |(name, value): (&String, &String)| workload.spec.labels.get(name) == Some(value);
+        if workload.key.namespace == object.key.namespace && selector.labels.iter().all(has) {
+            report.unserved(workload);
+            if has_address(workload, &workload.spec, &FieldPath::spec().field("address"), is_dns, report) {
+                sound.push(&workload.spec);
+            }
+        }
+    }
+    Some(sound)
+}
+
+/// Whether an endpoint's address is one.
+fn has_address<S>(
+    object: &Object<S>,
+    endpoint: &WorkloadEntrySpec,
+    path: &FieldPath,
+    is_dns: bool,
+    report: &mut Report,
+) -> bool {
+    let message = match endpoint.address.as_deref() {
+        None | Some("") => "is missing".to_owned(),
+        Some(text) if text.starts_with("unix:") => {
+            format!("{text} is a Unix socket, which is not supported yet")
+        }
+        Some(text) if !is_dns && text.parse::<IpAddr>().is_err() => {
+            format!("{text:?} is not an IP address; names need `resolution: DNS` in their ServiceEntry")
+        }
+        Some(_) => return true,
+    };
+    report.error(object, path, message);
+    false
+}
+
+fn endpoints(
+    object: &Object<ServiceEntrySpec>,
+    host: &str,
+    port: &ServicePort,
+    workloads: &[&WorkloadEntrySpec],
+) -> Vec<Endpoint> {
+    let spec = &object.spec;
+    let default = port.target_port.unwrap_or(port.number);
+    if spec.resolution.as_deref() == Some("DNS")
+        && spec.endpoints.is_empty()
+        && spec.workload_selector.is_none()
+    {
+        return vec![Endpoint { address: host.to_owned(), port: default, labels: Labels::new() }];
+    }
+    let endpoint = |workload: &&WorkloadEntrySpec| Endpoint {
+        address: workload.address.clone().unwrap_or_default(),
+        port: port.name.as_ref().and_then(|name| workload.ports.get(name)).copied().unwrap_or(default),
+        labels: workload.labels.clone(),
+    };
+    workloads.iter().map(endpoint).collect()
+}

@@ -1,0 +1,225 @@
+//! MetaRouters: what their routes mean, and what is said about those that mean nothing.
+
+mod support;
+
+use support::{ORDERS, SUBSETS, documents, lines_of, load, router, said};
+
+const HOST: &str = "orders.shop.svc.cluster.local";
+
+/// The routes that a MetaRouter's spec comes to, without the parts that are always the same.
+fn routes(spec: &str) -> (Vec<String>, Vec<String>) {
+    let loaded = load(&documents(&[ORDERS, SUBSETS, &router(spec)])).unwrap();
+    let prefix = format!("route {HOST}_20880 ");
+    let lines = lines_of(&loaded, &prefix);
+    let short =
+        |line: &String| line[prefix.len()..].replace(&format!("|{HOST}"), "").replace("outbound|20880|", "@");
+    (lines.iter().map(short).collect(), said(&loaded))
+}
+
+/// One route with this besides its destination.
+fn one(fields: &str) -> String {
+    format!(
+        "routes:\n- route: [{{destination: {{host: {HOST}, subset: v1}}}}]\n  {}",
+        fields.trim().replace('\n', "\n  ")
+    )
+}
+
+#[test]
+fn a_route_means_what_it_says() {
+    let v1 = format!("destination: {{host: {HOST}, subset: v1}}");
+    let v2 = format!("destination: {{host: {HOST}, subset: v2}}");
+    let rows = [
+        (String::new(), vec!["default -> @ 100%"]),
+        ("routes: []".into(), vec!["default -> @ 100%"]),
+        (one(""), vec!["routes[0] -> @v1 100%"]),
+        (one("name: first"), vec!["first -> @v1 100%"]),
+        (one("match: {}"), vec!["routes[0] -> @v1 100%"]),
+        (
+            one("match: {attributes: {method: {exact: a}, Zone: {prefix: b}}}"),
+            vec!["routes[0] Zone^b method=a -> @v1 100%"],
+        ),
+        (one("match: {attributes: {method: {}}}"), vec!["routes[0] method?true -> @v1 100%"]),
+        (one("match: {attributes: {method: {exact: ''}}}"), vec!["routes[0] method?true -> @v1 100%"]),
+        (one("match: {attributes: {method: {present: false}}}"), vec!["routes[0] method?false -> @v1 100%"]),
+        (
+            one("match: {attributes: {method: {not: {regex: 'a|b'}}}}"),
+            vec!["routes[0] !method~a|b -> @v1 100%"],
+        ),
+        (one("timeout: 1500ms"), vec!["routes[0] -> @v1 100% timeout 1.5"]),
+        (one("timeout: 0s"), vec!["routes[0] -> @v1 100% timeout 0"]),
+        (one(&format!("mirror: {{host: {HOST}}}")), vec!["routes[0] -> @v1 100% copy @ 1000000"]),
+        (
+            one(&format!("mirror: {{host: {HOST}, subset: v2}}\nmirrorPercentage: {{value: 12.5}}")),
+            vec!["routes[0] -> @v1 100% copy @v2 125000"],
+        ),
+        (
+            format!("routes: [{{route: [{{{v1}, weight: 90}}, {{{v2}, weight: 10}}]}}]"),
+            vec!["routes[0] -> @v1 90% -> @v2 10%"],
+        ),
+        (
+            format!("routes: [{{route: [{{{v1}, weight: 100}}, {{{v2}, weight: 0}}]}}]"),
+            vec!["routes[0] -> @v1 100%"],
+        ),
+        (format!("routes: [{{route: [{{{v1}, weight: 7}}]}}]"), vec!["routes[0] -> @v1 100%"]),
+        (
+            format!("routes: [{{route: [{{destination: {{host: orders, port: {{number: 20880}}}}}}]}}]"),
+            vec!["routes[0] -> @ 100%"],
+        ),
+        ("exportTo: ['*']".into(), vec!["default -> @ 100%"]),
+        ("exportTo: ['.']".into(), vec!["default -> @ 100%"]),
+    ];
+    for (spec, expected) in rows {
+        let (routes, said) = routes(&spec);
+        assert_eq!(said, Vec::<String>::new(), "{spec}");
+        assert_eq!(routes, expected, "{spec}");
+    }
+}
+
+#[test]
+fn a_route_with_a_mistake_answers_what_it_is_and_the_rest_serves() {
+    let rows = [
+        (
+            "route: [{destination: {host: orders.shop.svc.cluster.locla}}]",
+            "destination.host",
+            "no ServiceEntry has host orders.shop.svc.cluster.locla (did you mean `orders.shop.svc.cluster.local`?)",
+        ),
+        (
+            "route: [{destination: {host: orders, subset: v3}}]",
+            "destination.subset",
+            "DestinationRule shop/orders (FILE:16) defines no subset v3 (did you mean `v1`?); it defines v1, v2",
+        ),
+        (
+            "route: [{destination: {host: orders, port: {number: 1}}}]",
+            "destination.port",
+            "host orders.shop.svc.cluster.local has no such port; it has 20880",
+        ),
+    ];
+    for (route, field, message) in rows {
+        let spec = format!(
+            "routes:\n- match: {{attributes: {{method: {{exact: a}}}}}}\n  {route}\n- route: [{{destination: {{host: orders}}}}]"
+        );
+        let loaded = load(&documents(&[ORDERS, SUBSETS, &router(&spec)])).unwrap();
+        let file = loaded.diagnostics[0].file.clone().unwrap();
+        let message = message.replace("FILE", &file.display().to_string());
+        let problem = format!("MetaRouter shop/orders: spec.routes[0].route[0].{field}: {message}");
+        let prefix = format!("route {HOST}_20880 ");
+        let routes: Vec<String> =
+            lines_of(&loaded, &prefix).iter().map(|line| line[prefix.len()..].to_owned()).collect();
+        let rest = format!("routes[1] -> outbound|20880||{HOST} 100%");
+        assert_eq!(routes, [format!("routes[0] method=a misconfigured {problem}"), rest]);
+        assert_eq!(loaded.diagnostics.len(), 1, "{:?}", loaded.diagnostics);
+        let line = format!("error: {problem}");
+        assert!(loaded.diagnostics[0].to_string().ends_with(&line), "{} {line}", loaded.diagnostics[0]);
+    }
+}
+
+#[test]
+fn mistakes_are_named_with_their_place_and_what_would_be_right() {
+    let v1 = format!("destination: {{host: {HOST}, subset: v1}}");
+    let rows = [
+        (
+            format!("routes:\n- route:\n  - {{{v1}, weight: 80}}\n  - {{{v1}, weight: 10}}"),
+            "34:80: error: MetaRouter shop/orders: spec.routes[0].route[1].weight: weights sum to 90, must be 100",
+        ),
+        (
+            one("timeout: 10"),
+            "33:14: error: MetaRouter shop/orders: spec.routes[0].timeout: must be a string, not a number; put it in quotes",
+        ),
+        (
+            one("timeout: 10sec"),
+            "33:14: error: MetaRouter shop/orders: spec.routes[0].timeout: \"10sec\" is not a duration; write one such as 10s, 1500ms or 1h30m",
+        ),
+        (
+            one("mirrorPercentage: {value: 5}"),
+            "33:5: error: MetaRouter shop/orders: spec.routes[0].mirrorPercentage: says how much to copy, but there is no `mirror` that says where to",
+        ),
+        (
+            one(&format!("mirror: {{host: {HOST}}}\nmirrorPercentage: {{value: 0}}")),
+            "34:31: error: MetaRouter shop/orders: spec.routes[0].mirrorPercentage.value: must be more than 0 and at most 100, not 0",
+        ),
+        (
+            one("requestMutation: [{key: a, value: b}]"),
+            "33:5: error: MetaRouter shop/orders: spec.routes[0].requestMutation: not supported yet",
+        ),
+        (
+            one("responseMutation: [{key: a, value: b}]"),
+            "33:5: error: MetaRouter shop/orders: spec.routes[0].responseMutation: not supported yet",
+        ),
+        (
+            one("wieght: 5"),
+            "33:5: error: MetaRouter shop/orders: spec.routes[0].wieght: no such field; there are match, mirror, mirrorPercentage, name, requestMutation, responseMutation, route, timeout",
+        ),
+        (
+            one("match: {attributes: {method: {regex: '('}}}"),
+            "33:42: error: MetaRouter shop/orders: spec.routes[0].match.attributes.method.regex: \"(\" is not a regular expression: unclosed group",
+        ),
+        (
+            one("match: {attributes: {method: {exact: a}, Method: {exact: b}}}"),
+            "33:26: error: MetaRouter shop/orders: spec.routes[0].match.attributes.method: is the same attribute as Method: names are compared without regard to case; remove one",
+        ),
+        (
+            one("match: {attributes: {method: {exact: a, prefix: b}}}"),
+            "33:26: error: MetaRouter shop/orders: spec.routes[0].match.attributes.method: has exact and prefix; a condition holds one of them",
+        ),
+        (
+            "gateways: [edge]".into(),
+            "31:3: error: MetaRouter shop/orders: spec.gateways: not supported yet; remove it to serve these routes to other clients",
+        ),
+        (
+            "exportTo: ['.', web]".into(),
+            "31:3: error: MetaRouter shop/orders: spec.exportTo: not supported yet, unless it is [\"*\"] or [\".\"]",
+        ),
+        (
+            "localRateLimit: {tokenBucket: {maxTokens: 1, fillInterval: 1s}}".into(),
+            "31:3: error: MetaRouter shop/orders: spec.localRateLimit: not supported yet",
+        ),
+        (
+            "globalRateLimit: {domain: a}".into(),
+            "31:3: error: MetaRouter shop/orders: spec.globalRateLimit: not supported yet",
+        ),
+    ];
+    for (spec, expected) in rows {
+        let (_, said) = routes(&spec);
+        assert_eq!(said, [expected], "{spec}");
+    }
+}
+
+#[test]
+fn a_route_whose_conditions_cannot_be_read_is_left_out() {
+    let spec = "routes:\n- match: {attributes: {method: {regex: '('}}}\n  route: [{destination: {host: orders}}]\n\
+                - name: rest\n  route: [{destination: {host: orders}}]";
+    let (routes, said) = routes(spec);
+    assert_eq!(routes, ["rest -> @ 100%"]);
+    assert_eq!(said.len(), 1);
+}
+
+#[test]
+fn a_router_with_something_that_is_not_supported_outside_of_its_routes_serves_nothing() {
+    let (routes, _) = routes(&format!("gateways: [edge]\n{}", one("")));
+    assert_eq!(routes, ["default -> @ 100%"]);
+}
+
+#[test]
+fn a_route_after_one_that_takes_everything_is_never_reached() {
+    let spec = "routes:\n- route: [{destination: {host: orders}}]\n- route: [{destination: {host: orders}}]";
+    let (_, said) = routes(spec);
+    assert_eq!(
+        said,
+        [
+            "33:5: warning: MetaRouter shop/orders: spec.routes[1]: is never reached: spec.routes[0] has no conditions and \
+          takes every request"
+        ]
+    );
+}
+
+#[test]
+fn each_route_knows_the_line_that_it_came_from() {
+    let spec = "routes:\n- match: {attributes: {method: {exact: a}}}\n  route: [{destination: {host: orders}}]\n\
+                - name: rest\n  route: [{destination: {host: orders}}]";
+    let loaded = load(&documents(&[ORDERS, SUBSETS, &router(spec)])).unwrap();
+    let key = (xds::ResourceType::Routes, format!("{HOST}_20880"));
+    let lines: Vec<u32> =
+        loaded.resources[&key].origins.iter().map(|origin| origin.source.as_ref().unwrap().line).collect();
+    assert_eq!(lines, [32, 34]);
+    assert!(loaded.resources[&key].origins[0].to_string().starts_with("MetaRouter shop/orders ("));
+}

@@ -1,0 +1,215 @@
+//! `MetaRouter`: the ordered routes of one service.
+
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::rate_limit::Attributes;
+use crate::{FreeForm, GlobalRateLimit, LocalRateLimit, Status};
+
+/// The routes of one service, for every protocol that has a codec.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema, CustomResource)]
+#[kube(
+    group = "metaprotocol.aeraki.io",
+    version = "v1alpha1",
+    kind = "MetaRouter",
+    plural = "metarouters",
+    namespaced,
+    shortname = "mr",
+    category = "aeraki-io",
+    category = "metaprotocol-aeraki-io",
+    status = "Status",
+    derive = "PartialEq",
+    doc = "The routes of one service: which requests go to which endpoints.",
+    printcolumn(name = "Hosts", type_ = "string", json_path = ".spec.hosts"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct MetaRouterSpec {
+    /// The service, by its host; exactly one.
+    #[schemars(length(min = 1, max = 1), inner(length(min = 1, max = 253)))]
+    pub hosts: Vec<String>,
+    /// Gateways, as `namespace/name` or `name`, that serve these routes as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(min = 1, max = 253)))]
+    pub gateways: Vec<String>,
+    /// The first route that matches a request is taken. None: all requests go to the service itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10_000))]
+    pub routes: Vec<Route>,
+    /// Limits that each proxy keeps by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_rate_limit: Option<LocalRateLimit>,
+    /// Limits that a rate limit service keeps for all proxies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global_rate_limit: Option<GlobalRateLimit>,
+    /// Namespaces whose clients see these routes: `*` (all, as when absent), `.` (this one), or names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 63)))]
+    pub export_to: Vec<String>,
+    /// Addition: options of the codec, above those of the `ApplicationProtocol`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<CodecOptions>,
+}
+
+/// Addition: options of the codec for each side of the proxy. The codec says which there are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CodecOptions {
+    /// For connections from clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::free_form")]
+    pub downstream: Option<FreeForm>,
+    /// For connections to endpoints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::free_form")]
+    pub upstream: Option<FreeForm>,
+}
+
+/// One route: which requests, and where they go.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Route {
+    /// For logs and metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub name: Option<String>,
+    /// Which requests. Absent: all.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matches: Option<RouteMatch>,
+    /// Where they go: one destination, or several whose weights sum to 100.
+    #[schemars(length(min = 1, max = 64))]
+    pub route: Vec<RouteDestination>,
+    /// Where copies of the requests go; replies to copies are discarded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Destination>,
+    /// Share of the requests that are copied. Absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror_percentage: Option<Percent>,
+    /// Addition: from the whole request received to the whole reply received, such as `1500ms`. `0s`: no limit.
+    /// Absent: the codec's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 32))]
+    pub timeout: Option<String>,
+    /// Keys that are set in the request before it leaves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub request_mutation: Vec<KeyValue>,
+    /// Keys that are set in the response before it returns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub response_mutation: Vec<KeyValue>,
+}
+
+/// Conditions on the attributes of a request; all must hold.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteMatch {
+    /// By the attribute's name, compared without regard to ASCII case.
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub attributes: Attributes,
+}
+
+/// A condition on one attribute: at most one of its fields is set. None (`{}`) and `exact: ""` mean `present: true`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AttributeMatch {
+    /// The whole value, letter for letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub exact: Option<String>,
+    /// What the value begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub prefix: Option<String>,
+    /// A regular expression that the whole value matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub regex: Option<String>,
+    /// Addition: whether the request has the attribute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub present: Option<bool>,
+    /// Addition: holds where the inner condition does not, a missing attribute included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not: Option<ValueMatch>,
+}
+
+/// The condition inside of `not`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ValueMatch {
+    /// The whole value, letter for letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub exact: Option<String>,
+    /// What the value begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub prefix: Option<String>,
+    /// A regular expression that the whole value matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub regex: Option<String>,
+    /// Whether the request has the attribute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub present: Option<bool>,
+}
+
+/// One of the destinations of a route.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteDestination {
+    /// Where.
+    pub destination: Destination,
+    /// Share of the requests, in percent. Without effect where there is one destination only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i64>", range(min = 0, max = 100))]
+    pub weight: Option<u32>,
+}
+
+/// A service, or a subset of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Destination {
+    /// The service's host.
+    #[schemars(length(min = 1, max = 253))]
+    pub host: String,
+    /// A subset that the service's DestinationRule defines. Absent: the whole service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub subset: Option<String>,
+    /// The service's port. Absent: the port that the request came for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<PortSelector>,
+}
+
+/// A port, by its number.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PortSelector {
+    /// The service's port, not its endpoints'.
+    #[schemars(with = "i32", range(min = 1, max = 65_535))]
+    pub number: u16,
+}
+
+/// A percentage with fractions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Percent {
+    /// More than 0, at most 100; as fine as 0.0001.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub value: f64,
+}
+
+/// A key and the value that it is set to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyValue {
+    /// Not empty.
+    #[schemars(length(min = 1, max = 256))]
+    pub key: String,
+    /// Not empty.
+    #[schemars(length(min = 1, max = 16_384))]
+    pub value: String,
+}

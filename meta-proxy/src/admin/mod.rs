@@ -1,0 +1,150 @@
+//! The admin port: what the proxy is doing, for people and probes.
+//!
+//! `/ready` names what is missing; `/metrics` is for Prometheus; `/config_dump`, `/clusters` and `/routes` show what is
+//! in force as JSON. Dumps hold no secrets: configuration refers to them by file.
+
+mod dump;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::extract::State as Extract;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use crate::snapshot::Snapshot;
+use crate::telemetry::Telemetry;
+use crate::xds::State;
+
+/// Everything in force at one time, as published to the workers.
+#[derive(Default)]
+pub struct Published {
+    /// The resources.
+    pub state: State,
+    /// What workers serve by.
+    pub snapshot: Arc<Snapshot>,
+    /// Where listeners are bound, or why they are not.
+    pub addresses: BTreeMap<String, Result<SocketAddr, String>>,
+    /// Whether a first update has come.
+    pub has_update: bool,
+}
+
+/// What the admin port shows.
+pub struct Overview {
+    telemetry: Arc<Telemetry>,
+    now: Mutex<(Arc<Published>, bool)>,
+}
+
+impl Overview {
+    /// Nothing is in force yet.
+    pub fn new(telemetry: Arc<Telemetry>) -> Self {
+        Self { telemetry, now: Mutex::default() }
+    }
+
+    /// Shows `published` from now on.
+    pub fn set(&self, published: Published) {
+        self.lock().0 = Arc::new(published);
+    }
+
+    /// Says from now on that the proxy is not ready because it drains.
+    pub fn set_draining(&self) {
+        self.lock().1 = true;
+    }
+
+    /// What workers serve by.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.lock().0.snapshot.clone()
+    }
+
+    fn published(&self) -> Arc<Published> {
+        self.lock().0.clone()
+    }
+
+    /// What is missing before the proxy is ready; nothing: it is.
+    pub fn missing(&self) -> Vec<String> {
+        let (published, is_draining) = self.lock().clone();
+        let mut missing = Vec::new();
+        if is_draining {
+            missing.push("draining".to_owned());
+        }
+        if !published.has_update {
+            missing.push("no configuration has arrived".to_owned());
+        }
+        for (name, address) in &published.addresses {
+            if let Err(error) = address {
+                missing.push(format!("listener {name}: {error}"));
+            }
+        }
+        for listener in published.snapshot.listeners.values() {
+            for service in listener.services.iter().filter(|service| service.routes.is_none()) {
+                missing.push(format!("routes {}: not arrived or refused", service.model.routes));
+            }
+        }
+        missing
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Arc<Published>, bool)> {
+        // Nothing panics while it holds the lock.
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Binds the admin port and serves it until the runtime ends. Returns where it is bound.
+pub async fn serve(address: SocketAddr, overview: Arc<Overview>) -> io::Result<SocketAddr> {
+    let socket = tokio::net::TcpListener::bind(address).await?;
+    let bound = socket.local_addr()?;
+    let pages = Router::new()
+        .route("/", get(index))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/config_dump", get(config_dump))
+        .route("/clusters", get(clusters))
+        .route("/routes", get(routes))
+        .with_state(overview);
+    tokio::spawn(async move { axum::serve(socket, pages).await });
+    Ok(bound)
+}
+
+type Shown = Extract<Arc<Overview>>;
+
+async fn index() -> &'static str {
+    "/ready\n/metrics\n/config_dump\n/clusters\n/routes\n"
+}
+
+async fn ready(Extract(overview): Shown) -> Response {
+    let missing = overview.missing();
+    if missing.is_empty() {
+        return "ready\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n").into_response()
+}
+
+async fn metrics(Extract(overview): Shown) -> Response {
+    match overview.telemetry.exposition() {
+        Ok(body) => {
+            ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], body).into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn config_dump(Extract(overview): Shown) -> Response {
+    json(&dump::config(&overview.published()))
+}
+
+async fn clusters(Extract(overview): Shown) -> Response {
+    json(&dump::clusters(&overview.published(), &overview.telemetry))
+}
+
+async fn routes(Extract(overview): Shown) -> Response {
+    json(&dump::routes(&overview.published(), &overview.telemetry))
+}
+
+fn json(value: &serde_json::Value) -> Response {
+    let body = format!("{value:#}\n");
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}

@@ -1,0 +1,126 @@
+//! Bound addresses, and the tasks that accept connections on them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::snapshot::{ListenerSpec, Snapshot};
+
+use super::workers::{Dealer, Workers};
+
+/// How long to wait when the system has no more file descriptors.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// The listeners that are bound, by name.
+pub struct Listeners {
+    bound: BTreeMap<String, Bound>,
+    unbound: BTreeMap<String, String>,
+    cap: usize,
+}
+
+struct Bound {
+    wanted: SocketAddr,
+    address: SocketAddr,
+    accepting: JoinHandle<()>,
+}
+
+impl Listeners {
+    /// None yet; each will accept up to `cap` connections.
+    pub fn new(cap: usize) -> Self {
+        Self { bound: BTreeMap::new(), unbound: BTreeMap::new(), cap }
+    }
+
+    /// Where each is bound.
+    pub fn addresses(&self) -> BTreeMap<String, Result<SocketAddr, String>> {
+        let bound = self.bound.iter().map(|(name, bound)| (name.clone(), Ok(bound.address)));
+        bound.chain(self.unbound.iter().map(|(name, error)| (name.clone(), Err(error.clone())))).collect()
+    }
+
+    /// Whether it is bound.
+    pub fn is_bound(&self, name: &str) -> bool {
+        self.bound.contains_key(name)
+    }
+
+    /// Whether there is one that could not be bound.
+    pub fn has_unbound(&self) -> bool {
+        !self.unbound.is_empty()
+    }
+
+    /// Closes those that `snapshot` no longer has, or has elsewhere.
+    pub fn retain(&mut self, snapshot: &Snapshot) {
+        let stays = |name: &String, wanted: Option<SocketAddr>| {
+            snapshot.listeners.get(name).is_some_and(|spec| wanted == Some(spec.model.address) || wanted.is_none())
+        };
+        self.unbound.retain(|name, _| stays(name, None));
+        self.bound.retain(|name, bound| {
+            let stays = stays(name, Some(bound.wanted));
+            if !stays {
+                bound.accepting.abort();
+            }
+            stays
+        });
+    }
+
+    /// Closes all.
+    pub fn close(&mut self) {
+        for (_, bound) in std::mem::take(&mut self.bound) {
+            bound.accepting.abort();
+        }
+    }
+
+    /// Binds a listener and starts to accept its connections.
+    pub async fn bind(
+        &mut self,
+        spec: &ListenerSpec,
+        elsewhere: &BTreeMap<(String, u16), SocketAddr>,
+        workers: &Workers,
+    ) -> Result<SocketAddr, String> {
+        let (name, wanted) = (&spec.model.name, spec.model.address);
+        let mapped = spec.model.services.iter().find_map(|service| elsewhere.get(&(service.host.clone(), wanted.port())));
+        let target = *mapped.unwrap_or(&wanted);
+        let bound = TcpListener::bind(target).await.and_then(|socket| Ok((socket.local_addr()?, socket)));
+        let (address, socket) = bound.map_err(|error| {
+            let error = format!("{target} cannot be bound: {error}");
+            self.unbound.insert(name.clone(), error.clone());
+            error
+        })?;
+        self.unbound.remove(name);
+        let listener = name.as_str().into();
+        let accepting = tokio::spawn(accept(socket, listener, workers.dealer(), self.cap));
+        self.bound.insert(name.clone(), Bound { wanted, address, accepting });
+        Ok(address)
+    }
+}
+
+/// Accepts connections and deals them out, for ever.
+async fn accept(socket: TcpListener, listener: Arc<str>, mut dealer: Dealer, cap: usize) {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let mut is_full = false;
+    loop {
+        let (stream, address) = match socket.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%listener, %error, "cannot accept");
+                sleep(ACCEPT_AGAIN).await;
+                continue;
+            }
+        };
+        if taken.load(Ordering::Relaxed) >= cap {
+            if !std::mem::replace(&mut is_full, true) {
+                tracing::warn!(%listener, cap, "refuses connections: it has as many as it may");
+            }
+            continue;
+        }
+        is_full = false;
+        match stream.into_std() {
+            Ok(stream) => dealer.deal(&listener, stream, address, &taken),
+            Err(error) => tracing::debug!(%listener, %error, "client connection lost"),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The composition root: starts workers, listeners and the admin port, puts updates in force, and stops in order.
+//!
+//! The only module that knows all others. It runs on a thread of its own; a request never passes through it.
+
+mod dns;
+mod listeners;
+mod overview;
+mod publish;
+mod workers;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::xds::{Ack, Rejection, ResourceType, Update};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::admin;
+use crate::bootstrap::Bootstrap;
+use crate::telemetry::{AccessLog, Telemetry};
+use crate::xds::{Codecs, State};
+
+use dns::Resolver;
+use listeners::Listeners;
+use overview::published;
+use publish::publish;
+use workers::Workers;
+
+pub use crate::admin::Overview;
+
+/// How often a listener that could not be bound is tried again.
+const BIND_AGAIN: Duration = Duration::from_secs(1);
+
+/// An update on its way to a proxy in the same process, and where its answer goes.
+pub struct Delivery {
+    /// What changed.
+    pub update: Update,
+    /// Answered once the update is in force.
+    pub answer: oneshot::Sender<Ack>,
+}
+
+/// What a proxy tells the one who started it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The admin port is open.
+    Admin(SocketAddr),
+    /// A service can be connected to.
+    Listening {
+        /// Its host.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// Where its listener is bound.
+        address: SocketAddr,
+    },
+    /// The first update is in force and every listener is bound.
+    Ready,
+}
+
+/// Why a proxy could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A socket, a file or a thread could not be had.
+    #[error("{what}: {error}")]
+    Io {
+        /// What it was for.
+        what: String,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// A proxy at work.
+struct Proxy {
+    bootstrap: Bootstrap,
+    codecs: Codecs,
+    state: State,
+    workers: Workers,
+    listeners: Listeners,
+    resolver: Resolver,
+    overview: Arc<Overview>,
+    tell: Box<dyn Fn(Event)>,
+    is_ready: bool,
+}
+
+/// Runs a proxy until `stop` is cancelled and what was under way has ended, or its time to drain is over.
+pub async fn run(
+    bootstrap: Bootstrap,
+    codecs: Codecs,
+    mut deliveries: mpsc::Receiver<Delivery>,
+    stop: CancellationToken,
+    tell: Box<dyn Fn(Event)>,
+) -> Result<(), StartError> {
+    let (mut proxy, mut resolved) = Proxy::start(bootstrap, codecs, tell).await?;
+    let mut bind_again = interval(BIND_AGAIN);
+    bind_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(delivery) = deliveries.recv() => {
+                let ack = proxy.apply(&delivery.update).await;
+                let _ = delivery.answer.send(ack);
+            }
+            Some(found) = resolved.recv() => {
+                if proxy.resolver.keep(found) {
+                    proxy.put_in_force().await;
+                }
+            }
+            _ = bind_again.tick() => if proxy.listeners.has_unbound() {
+                proxy.bind().await;
+            },
+        }
+    }
+    proxy.drain().await;
+    Ok(())
+}
+
+impl Proxy {
+    async fn start(
+        bootstrap: Bootstrap,
+        codecs: Codecs,
+        tell: Box<dyn Fn(Event)>,
+    ) -> Result<(Self, mpsc::Receiver<dns::Found>), StartError> {
+        let failed = |what: &str| {
+            let what = what.to_owned();
+            move |error| StartError::Io { what, error }
+        };
+        let access_log = bootstrap.access_log.as_ref().map(AccessLog::open).transpose();
+        let telemetry = Arc::new(Telemetry::new(access_log.map_err(failed("the access log"))?));
+        let workers = Workers::start(&bootstrap, &telemetry).map_err(failed("a worker's thread"))?;
+        let overview = Arc::new(Overview::new(telemetry));
+        if let Some(address) = bootstrap.admin {
+            let what = format!("the admin port {address}");
+            let bound = admin::serve(address, overview.clone()).await.map_err(failed(&what))?;
+            tell(Event::Admin(bound));
+        }
+        let (resolver, resolved) = Resolver::new();
+        let listeners = Listeners::new(bootstrap.connections_per_listener);
+        let state = State::default();
+        let proxy = Self { bootstrap, codecs, state, workers, listeners, resolver, overview, tell, is_ready: false };
+        Ok((proxy, resolved))
+    }
+
+    /// Puts an update in force and tells what of it is not.
+    async fn apply(&mut self, update: &Update) -> Ack {
+        let mut ack = self.state.apply(update, &self.codecs);
+        self.resolver.follow(&self.state);
+        let unbound = self.put_in_force().await;
+        for (name, error) in unbound {
+            let is_new = |(kind, changed): (ResourceType, &str)| kind == ResourceType::Listener && changed == name;
+            if update.changed.iter().any(|resource| is_new((resource.kind, &resource.name))) {
+                let field = "address".to_owned();
+                ack.rejected.push(Rejection { kind: ResourceType::Listener, name, field, message: error });
+            }
+        }
+        for rejection in &ack.rejected {
+            tracing::warn!(%rejection, "refused");
+        }
+        self.is_ready = self.is_ready || {
+            let bound = !self.listeners.has_unbound();
+            if bound {
+                (self.tell)(Event::Ready);
+            }
+            bound
+        };
+        ack
+    }
+
+    /// Publishes what is known now. Returns the listeners that could not be bound.
+    async fn put_in_force(&mut self) -> Vec<(String, String)> {
+        let snapshot = publish(&self.state, &self.resolver, &self.overview.snapshot());
+        self.overview.set(published(&self.state, &snapshot, self.listeners.addresses()));
+        self.listeners.retain(&snapshot);
+        self.workers.apply(&snapshot).await;
+        self.bind().await
+    }
+
+    /// Binds every listener that is not bound. Returns those that could not be.
+    async fn bind(&mut self) -> Vec<(String, String)> {
+        let snapshot = self.overview.snapshot();
+        let mut failed = Vec::new();
+        for spec in snapshot.listeners.values() {
+            if self.listeners.is_bound(&spec.model.name) {
+                continue;
+            }
+            match self.listeners.bind(spec, &self.bootstrap.listen, &self.workers).await {
+                Ok(address) => {
+                    for service in &spec.model.services {
+                        let (host, port) = (service.host.clone(), spec.model.address.port());
+                        (self.tell)(Event::Listening { host, port, address });
+                    }
+                }
+                Err(error) => failed.push((spec.model.name.clone(), error)),
+            }
+        }
+        self.overview.set(published(&self.state, &snapshot, self.listeners.addresses()));
+        failed
+    }
+
+    /// Accepts no more, lets what is under way end, and stops.
+    async fn drain(mut self) {
+        let end = Instant::now() + self.bootstrap.drain;
+        tracing::info!(window = ?self.bootstrap.drain, "draining");
+        self.overview.set_draining();
+        self.listeners.close();
+        self.workers.drain();
+        tokio::select! {
+            () = self.workers.are_idle() => tracing::info!("drained"),
+            () = sleep_until(end) => tracing::warn!(connections = self.workers.load(), "not drained in time"),
+        }
+        self.workers.stop();
+    }
+}

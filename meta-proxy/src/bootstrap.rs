@@ -1,0 +1,43 @@
+//! What a proxy is told before it has any configuration: its own size, addresses and limits.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::telemetry::LogTarget;
+
+/// How a proxy is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bootstrap {
+    /// Number of workers, each a thread; at least 1.
+    pub concurrency: usize,
+    /// Where the admin port is bound, if it is.
+    pub admin: Option<SocketAddr>,
+    /// Where the listener of a service (host and port) is bound instead of its own address.
+    pub listen: BTreeMap<(String, u16), SocketAddr>,
+    /// Where exchanges are logged, if they are.
+    pub access_log: Option<LogTarget>,
+    /// How long requests may go on after the proxy has been told to stop.
+    pub drain: Duration,
+    /// Connections that one listener accepts at most.
+    pub connections_per_listener: usize,
+    /// Bytes that may wait in the whole process for clients that do not read.
+    pub queued_bytes: usize,
+    /// Makes random choices repeatable; `None`: they are not.
+    pub seed: Option<u64>,
+}
+
+impl Default for Bootstrap {
+    fn default() -> Self {
+        Self {
+            concurrency: 1,
+            admin: None,
+            listen: BTreeMap::new(),
+            access_log: None,
+            drain: Duration::from_secs(30),
+            connections_per_listener: 65_536,
+            queued_bytes: 256 << 20,
+            seed: None,
+        }
+    }
+}

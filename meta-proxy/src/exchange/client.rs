@@ -1,0 +1,245 @@
+//! A client's connection, as those see it who answer its requests.
+//!
+//! The connection's own task reads and writes; responses arrive from the tasks of upstream connections. Both meet
+//! here: responses are encoded into the client's out-buffer and its task is woken to write them.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use codec_api::{Attribute, Codec, DecodeError, Decoded, Found, LocalReply, Message, Out, Outgoing, Raw, RequestHead};
+
+use tokio::time::Instant;
+
+use crate::local::Local;
+use crate::wire::WakeSlot;
+
+/// Bytes that may wait for a client which does not read, before its requests are no longer read.
+const UNREAD_LIMIT: usize = 1 << 20;
+/// Outstanding requests of one client, before no more are read.
+const OUTSTANDING_LIMIT: u32 = 4096;
+/// Bytes of outstanding requests of one client, before no more are read.
+const HELD_LIMIT: usize = 64 << 20;
+
+/// How long a client may take to send the rest of a message.
+const MESSAGE_TIME: Duration = Duration::from_secs(30);
+/// How long bytes may wait for a client that takes none, once there are as many as it may leave unread.
+const STALL_TIME: Duration = Duration::from_secs(5);
+
+/// Why a client is cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It takes no bytes.
+    Stalled,
+    /// It had been idle.
+    Idle,
+    /// The worker drains, and the client has nothing outstanding.
+    Drained,
+}
+
+struct Speech {
+    codec: Box<dyn Codec>,
+    out: Out,
+}
+
+/// One client.
+pub struct Client {
+    local: Rc<Local>,
+    address: SocketAddr,
+    speech: RefCell<Speech>,
+    wake: WakeSlot,
+    outstanding: Cell<u32>,
+    held: Cell<usize>,
+    closed: Cell<bool>,
+    refusal: Cell<Option<Refusal>>,
+    last_read: Cell<Instant>,
+    /// Since when part of a message has been waiting for the rest.
+    partial_since: Cell<Option<Instant>>,
+    /// Since when bytes have been waiting for a client that takes none.
+    stalled_since: Cell<Option<Instant>>,
+}
+
+impl Client {
+    /// A client at `address` that speaks `codec`.
+    pub fn new(local: &Rc<Local>, address: SocketAddr, codec: Box<dyn Codec>) -> Rc<Self> {
+        Rc::new(Self {
+            local: local.clone(),
+            address,
+            speech: RefCell::new(Speech { codec, out: Out::new() }),
+            wake: WakeSlot::default(),
+            outstanding: Cell::new(0),
+            held: Cell::new(0),
+            closed: Cell::new(false),
+            refusal: Cell::new(None),
+            last_read: Cell::new(local.now()),
+            partial_since: Cell::new(None),
+            stalled_since: Cell::new(None),
+        })
+    }
+
+    /// What its worker shares.
+    #[inline]
+    pub fn local(&self) -> &Rc<Local> {
+        &self.local
+    }
+
+    /// Where it connects from.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Who wakes its task.
+    #[inline]
+    pub fn wake_slot(&self) -> &WakeSlot {
+        &self.wake
+    }
+
+    /// Looks for a message at the start of `input`.
+    #[inline]
+    pub fn decode(&self, input: &[u8]) -> Result<Decoded, DecodeError> {
+        self.speech.borrow_mut().codec.decode(input)
+    }
+
+    /// Looks for late attributes.
+    pub fn attributes(&self, message: &Message, bytes: &[u8], wanted: &[Attribute], found: &mut Found) {
+        found.reset(wanted.len());
+        self.speech.borrow_mut().codec.attributes(message, bytes, wanted, found);
+    }
+
+    /// Writes through its codec and wakes its task. What is written to a client that has gone is forgotten.
+    fn speak(&self, say: impl FnOnce(&mut dyn Codec, &mut Out)) {
+        if self.closed.get() {
+            return;
+        }
+        let speech = &mut *self.speech.borrow_mut();
+        let before = speech.out.len();
+        if before == 0 {
+            speech.out.lend(self.local.take_buffer());
+        }
+        say(&mut *speech.codec, &mut speech.out);
+        self.local.requeue(before, speech.out.len());
+        self.wake.wake();
+    }
+
+    /// Hands it a response to the request that it called `id`.
+    #[inline]
+    pub fn respond(&self, message: &Message, bytes: Raw<'_>, id: u64) {
+        self.speak(|codec, out| codec.encode(&Outgoing { message, bytes, id }, out));
+    }
+
+    /// Answers its request in the endpoint's place.
+    pub fn local_reply(&self, request: RequestHead, reply: LocalReply<'_>) {
+        self.speak(|codec, out| codec.local_reply(request, reply, out));
+    }
+
+    /// Answers its ping.
+    pub fn pong(&self, message: &Message, bytes: Raw<'_>) {
+        self.speak(|codec, out| codec.pong(&Outgoing { message, bytes, id: message.id }, out));
+    }
+
+    /// Tells it to go elsewhere.
+    pub fn going_away(&self) {
+        self.speak(|codec, out| codec.going_away(out));
+    }
+
+    /// Gives its out-buffer to `write`; keeps no empty buffer.
+    pub fn write<T>(&self, write: impl FnOnce(&mut Out) -> T) -> T {
+        let out = &mut self.speech.borrow_mut().out;
+        let before = out.len();
+        let result = write(out);
+        self.local.requeue(before, out.len());
+        if before > 0 && out.is_empty() {
+            self.local.return_buffer(out.reclaim());
+        }
+        result
+    }
+
+    /// Bytes that wait for it.
+    pub fn waiting(&self) -> usize {
+        self.speech.borrow().out.len()
+    }
+
+    /// Whether further requests may be read from it.
+    #[inline]
+    pub fn may_ask(&self) -> bool {
+        self.outstanding.get() < OUTSTANDING_LIMIT && self.held.get() < HELD_LIMIT && self.waiting() < UNREAD_LIMIT
+    }
+
+    /// Requests that it awaits a response to.
+    #[inline]
+    pub fn outstanding(&self) -> u32 {
+        self.outstanding.get()
+    }
+
+    /// Notes that one of its requests, of `bytes` bytes, has begun.
+    #[inline]
+    pub fn begin(&self, bytes: usize) {
+        self.outstanding.set(self.outstanding.get() + 1);
+        self.held.set(self.held.get() + bytes);
+    }
+
+    /// Notes that one of its requests has ended.
+    #[inline]
+    pub fn finish(&self, bytes: usize) {
+        let was_full = !self.may_ask();
+        self.outstanding.set(self.outstanding.get() - 1);
+        self.held.set(self.held.get() - bytes);
+        if was_full || (self.outstanding.get() == 0 && self.refusal.get().is_some()) {
+            self.wake.wake();
+        }
+    }
+
+    /// Whether it has gone.
+    #[inline]
+    pub fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// Notes that it has gone, and forgets what waits for it.
+    pub fn close(&self) {
+        self.closed.set(true);
+        self.write(Out::clear);
+    }
+
+    /// Notes that it has sent bytes, and whether the last message lacks its rest.
+    pub fn has_read(&self, is_partial: bool) {
+        let now = self.local.now();
+        self.last_read.set(now);
+        let since = if is_partial { self.partial_since.get().or(Some(now)) } else { None };
+        self.partial_since.set(since);
+    }
+
+    /// Notes that it has taken `taken` bytes, after which `left` wait.
+    pub fn has_written(&self, taken: usize, left: usize) {
+        let since = match (taken, left) {
+            (_, 0) => None,
+            (0, _) => self.stalled_since.get().or(Some(self.local.now())),
+            _ => Some(self.local.now()),
+        };
+        self.stalled_since.set(since);
+    }
+
+    /// Why it should be cut off now, if there is a reason; `idle` is how long it may be idle.
+    pub fn inspect(&self, idle: Duration) -> Option<Refusal> {
+        let now = self.local.now();
+        let exceeds = |since: Option<Instant>, time| since.is_some_and(|since| now.duration_since(since) >= time);
+        let is_full = self.waiting() >= UNREAD_LIMIT || self.local.is_over_queued_limit();
+        if exceeds(self.partial_since.get(), MESSAGE_TIME) || (is_full && exceeds(self.stalled_since.get(), STALL_TIME)) {
+            return Some(Refusal::Stalled);
+        }
+        let is_quiet = self.outstanding.get() == 0 && self.waiting() == 0;
+        (is_quiet && exceeds(Some(self.last_read.get()), idle)).then_some(Refusal::Idle)
+    }
+
+    /// Asks its task to end the connection.
+    pub fn refuse(&self, refusal: Refusal) {
+        self.refusal.set(Some(refusal));
+        self.wake.wake();
+    }
+
+    /// Why its connection is to end, if it is.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.refusal.get()
+    }
+}

@@ -1,0 +1,88 @@
+//! Groups of endpoints, and how requests are spread over them.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use codec_api::Options;
+
+/// A group of endpoints that serve the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Cluster {
+    /// `outbound|<port>|<subset>|<host>`
+    pub name: String,
+    /// Name of the registered codec that its endpoints speak.
+    pub protocol: String,
+    /// Options of that codec, already accepted by it.
+    pub options: Options,
+    /// Where its endpoints come from.
+    pub discovery: Discovery,
+    /// How an endpoint is chosen.
+    pub balancing: LoadBalancing,
+    /// How long a connection attempt may take.
+    pub connect_timeout: Duration,
+    /// An upstream connection without outstanding requests closes after this; `None`: never.
+    pub idle_timeout: Option<Duration>,
+    /// What is allowed at once.
+    pub limits: Limits,
+}
+
+/// Where a cluster's endpoints come from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Discovery {
+    /// The endpoints resource of this name.
+    Assigned(String),
+    /// Names that are looked up again and again.
+    Dns(Vec<HostPort>),
+}
+
+/// A name to be looked up, and a port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    /// A DNS name or an IP address.
+    pub host: String,
+    /// The port of every address found.
+    pub port: u16,
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// How an endpoint is chosen for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LoadBalancing {
+    /// Of two picked at random, the one with fewer outstanding requests (power of two choices).
+    LeastRequest,
+    /// One after the other.
+    RoundRobin,
+}
+
+/// What a cluster allows at once, per process. `None`: no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Limits {
+    /// Upstream connections. A worker's first connection is never denied.
+    pub max_connections: Option<u32>,
+    /// Requests that wait for a connection.
+    pub max_pending: Option<u32>,
+    /// Outstanding requests.
+    pub max_requests: Option<u32>,
+}
+
+/// The endpoints assigned to a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Endpoints {
+    /// Name of the resource.
+    pub name: String,
+    /// Without duplicates.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// One endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Endpoint {
+    /// Where it listens.
+    pub address: SocketAddr,
+}

@@ -1,0 +1,15 @@
+//! What the proxy has been told to do, as plain data.
+//!
+//! Written by `xds::convert`, which has validated everything here, and read by `snapshot`. Every type is `Eq + Hash`,
+//! so that "did it change?" and "may I keep this pool?" are comparisons. Nothing here knows how it arrived or how it
+//! is carried out.
+
+mod cluster;
+mod listener;
+mod route;
+
+pub use cluster::{Cluster, Discovery, Endpoint, Endpoints, HostPort, Limits, LoadBalancing};
+pub use listener::{Listener, Service};
+pub use route::{
+    AttributeMatcher, Matcher, Mirror, Route, RouteAction, RouteConfiguration, ValueMatcher, WeightedCluster,
+};

@@ -1,0 +1,85 @@
+//! Ordered routes: what must hold of a request, and where it then goes.
+
+use std::time::Duration;
+
+/// The routes of one host's port. The first that matches is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RouteConfiguration {
+    /// `<host>_<port>`
+    pub name: String,
+    /// In order.
+    pub routes: Vec<Route>,
+}
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// What metrics, logs and `explain` call it.
+    pub name: String,
+    /// All must hold.
+    pub matchers: Vec<AttributeMatcher>,
+    /// What happens to a request that matches.
+    pub action: RouteAction,
+    /// Where copies go.
+    pub mirror: Option<Mirror>,
+    /// `None`: the codec's default. Zero: no limit.
+    pub timeout: Option<Duration>,
+}
+
+/// What a route does with a request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RouteAction {
+    /// Sends it to one of these clusters; never empty. Weights sum to 100 unless there is one.
+    Clusters(Vec<WeightedCluster>),
+    /// Answers that the route cannot be served, and why.
+    Misconfigured(String),
+}
+
+/// A cluster and its share of a route's requests.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WeightedCluster {
+    /// Name of the cluster.
+    pub name: String,
+    /// Of the sum of all weights.
+    pub weight: u32,
+}
+
+/// Where copies of a route's requests go.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Mirror {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// Share of the requests that are copied, in millionths.
+    pub millionths: u32,
+}
+
+/// A condition on one attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AttributeMatcher {
+    /// Name of the attribute, ASCII case-insensitive.
+    pub name: String,
+    /// What must hold of it.
+    pub matcher: Matcher,
+}
+
+/// A condition on a value that may be missing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Matcher {
+    /// Holds as the value matcher does.
+    Is(ValueMatcher),
+    /// Holds where the value matcher does not; a missing attribute included.
+    Not(ValueMatcher),
+}
+
+/// A condition on a value. A missing attribute fails all but `Present(false)`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ValueMatcher {
+    /// Equal, byte for byte.
+    Exact(String),
+    /// Begins with this.
+    Prefix(String),
+    /// The whole value matches this regular expression, which compiles within [`crate::route::REGEX_SIZE_LIMIT`].
+    Regex(String),
+    /// There is a value, or there is none.
+    Present(bool),
+}

@@ -1,0 +1,193 @@
+//! A route configuration, compiled for one protocol.
+
+use std::fmt;
+use std::sync::Arc;
+
+use codec_api::{Attribute, Key, Properties};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::model::{AttributeMatcher, Matcher, RouteConfiguration, ValueMatcher};
+use crate::route::explain::{Explanation, Failed, Tried};
+use crate::route::matcher::{Condition, Scope, Test};
+use crate::route::regex::{Regex, RegexError, Regexes};
+use crate::route::selector::Selector;
+use crate::route::{Attributes, REGEX_VALUE_LIMIT};
+
+/// An ordered list of routes that finds the first one that matches.
+///
+/// A clone shares everything but the memory that regular expressions are matched with. Each worker keeps a clone of
+/// its own, so that no two of them ever wait for each other.
+#[derive(Clone)]
+pub struct Table {
+    compiled: Arc<Compiled>,
+    regexes: Box<[Regex]>,
+}
+
+struct Compiled {
+    wanted: Box<[Attribute]>,
+    selector: Selector,
+    /// The first route without conditions.
+    unconditional: Option<usize>,
+    names: Box<[Box<str>]>,
+    /// Sources of the expressions.
+    sources: Box<[Arc<str>]>,
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table")
+            .field("routes", &self.len())
+            .field("wanted", &self.wanted())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Table {
+    /// Compiles `configuration` for a protocol with these properties.
+    pub fn new(configuration: &RouteConfiguration, properties: &Properties) -> Result<Self, RegexError> {
+        Self::with_regexes(configuration, properties, Regexes::default())
+    }
+
+    /// As [`new`](Self::new), but takes expressions from `regexes` where it has them.
+    pub fn with_regexes(
+        configuration: &RouteConfiguration,
+        properties: &Properties,
+        mut regexes: Regexes,
+    ) -> Result<Self, RegexError> {
+        regexes.compile_all(configuration)?;
+        let mut wanted = Wanted { properties, attributes: Vec::new(), places: HashMap::default() };
+        let mut routes = Vec::with_capacity(configuration.routes.len());
+        for route in &configuration.routes {
+            let mut conditions: Vec<_> =
+                route.matchers.iter().map(|matcher| compile(matcher, &mut wanted, &regexes)).collect();
+            conditions.sort_by_key(|condition| condition.cost(&wanted.attributes));
+            routes.push(conditions);
+        }
+        let wanted: Box<[Attribute]> = wanted.attributes.into();
+        let (sources, regexes) = regexes.into_parts();
+        let compiled = Compiled {
+            unconditional: routes.iter().position(Vec::is_empty),
+            selector: Selector::new(routes, &wanted),
+            wanted,
+            names: configuration.routes.iter().map(|route| route.name.as_str().into()).collect(),
+            sources,
+        };
+        Ok(Self { compiled: Arc::new(compiled), regexes })
+    }
+
+    /// The attributes that conditions are about, without repetitions.
+    pub fn wanted(&self) -> &[Attribute] {
+        &self.compiled.wanted
+    }
+
+    /// How many routes there are.
+    pub fn len(&self) -> usize {
+        self.compiled.selector.len()
+    }
+
+    /// Whether there are no routes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Index of the first route whose conditions all hold of a request with these attributes.
+    pub fn find<A: Attributes + ?Sized>(&self, attributes: &mut A) -> Option<usize> {
+        self.compiled.selector.find(self.scope(), attributes).map(|route| route as usize)
+    }
+
+    /// Index of the first route without conditions: the one for a request whose attributes cannot be seen.
+    pub fn find_unconditional(&self) -> Option<usize> {
+        self.compiled.unconditional
+    }
+
+    /// Tells which routes were tried for a request with these attributes, and why those before the chosen one did not
+    /// match. Chooses as [`find`](Self::find) does, but goes through all routes and conditions in order.
+    pub fn explain<A: Attributes + ?Sized>(&self, attributes: &mut A) -> Explanation {
+        let mut tried = Vec::new();
+        for (route, name) in (0..).zip(&self.compiled.names) {
+            let conditions = self.compiled.selector.conditions(route);
+            let failed = conditions.iter().find(|condition| !condition.holds(self.scope(), attributes));
+            let failed = failed.map(|condition| self.failed(condition, attributes));
+            let matches = failed.is_none();
+            tried.push(Tried { route: route as usize, name: name.to_string(), failed });
+            if matches {
+                return Explanation { tried, chosen: Some(route as usize) };
+            }
+        }
+        Explanation { tried, chosen: None }
+    }
+
+    fn failed<A: Attributes + ?Sized>(&self, condition: &Condition, attributes: &mut A) -> Failed {
+        let index = condition.attribute as usize;
+        let attribute = &self.wanted()[index];
+        let actual = attributes.get(index, attribute);
+        Failed {
+            attribute: attribute.name().to_owned(),
+            actual: actual.map(|value| String::from_utf8_lossy(value).into_owned()),
+            expected: self.describe(condition, actual.map_or(0, <[u8]>::len)),
+        }
+    }
+
+    /// The condition in words, for a value of `length` bytes.
+    fn describe(&self, condition: &Condition, length: usize) -> String {
+        let words = match &condition.test {
+            Test::Exact(value) => format!("exact {:?}", String::from_utf8_lossy(value)),
+            Test::Prefix(value) => format!("prefix {:?}", String::from_utf8_lossy(value)),
+            Test::Regex(place) if length > REGEX_VALUE_LIMIT => {
+                let source = &self.compiled.sources[*place as usize];
+                format!("regex {source:?} (of at most {REGEX_VALUE_LIMIT} bytes; it has {length})")
+            }
+            Test::Regex(place) => format!("regex {:?}", self.compiled.sources[*place as usize]),
+            Test::Present(present) => format!("present: {present}"),
+        };
+        if condition.negated { format!("not {words}") } else { words }
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        Scope { wanted: &self.compiled.wanted, regexes: &self.regexes }
+    }
+}
+
+/// Attributes as they are met, each once.
+struct Wanted<'a> {
+    properties: &'a Properties,
+    attributes: Vec<Attribute>,
+    places: HashMap<Name<'a>, u32, FixedState>,
+}
+
+/// What makes two names the same attribute: the place for fields of the head, the exact spelling for all others, since
+/// a message may have several that differ only in case.
+#[derive(PartialEq, Eq, Hash)]
+enum Name<'a> {
+    Head(usize),
+    Late(&'a str),
+}
+
+impl<'a> Wanted<'a> {
+    fn place(&mut self, name: &'a str) -> u32 {
+        let attribute = Attribute::new(self.properties, name);
+        let same = match attribute.key() {
+            Key::Head(place) => Name::Head(place),
+            Key::Late => Name::Late(name),
+        };
+        *self.places.entry(same).or_insert_with(|| {
+            self.attributes.push(attribute);
+            self.attributes.len() as u32 - 1
+        })
+    }
+}
+
+fn compile<'a>(matcher: &'a AttributeMatcher, wanted: &mut Wanted<'a>, regexes: &Regexes) -> Condition {
+    let (negated, value) = match &matcher.matcher {
+        Matcher::Is(value) => (false, value),
+        Matcher::Not(value) => (true, value),
+    };
+    let test = match value {
+        ValueMatcher::Exact(value) => Test::Exact(value.as_bytes().into()),
+        ValueMatcher::Prefix(value) => Test::Prefix(value.as_bytes().into()),
+        ValueMatcher::Regex(source) => Test::Regex(regexes.place(source).expect("all were compiled before")),
+        ValueMatcher::Present(present) => Test::Present(*present),
+    };
+    Condition { attribute: wanted.place(&matcher.name), negated, test }
+}

@@ -1,0 +1,187 @@
+//! The spine: what happens to a request, and what happens to its response, each straight down.
+//!
+//! Both are synchronous. A request leaves [`request`] encoded for an endpoint, waiting for a connection, or answered;
+//! its end comes back to [`response`], from whichever task finds it.
+
+use std::rc::Rc;
+
+use codec_api::{Attribute, Found, Key, Message, Raw};
+
+use crate::error::Failure;
+use crate::exchange::{Client, End, Exchange, Labels, Record};
+use crate::route::Attributes;
+use crate::snapshot::{ListenerView, RouteView, SeriesByMethod, ServiceView, Targets};
+use crate::upstream::Cluster;
+
+/// What a request asks of the proxy, and who asks.
+pub struct Asked<'a> {
+    /// The listener that it came to.
+    pub listener: &'a ListenerView,
+    /// Who sent it.
+    pub client: &'a Rc<Client>,
+    /// What its codec says of it.
+    pub message: &'a Message,
+    /// Its bytes.
+    pub bytes: Raw<'a>,
+}
+
+/// Serves one request, which has been received whole.
+pub fn request(asked: &Asked<'_>) {
+    let properties = asked.listener.properties();
+    let service = asked.listener.service_of(properties.service.and_then(|place| asked.head(place)));
+    let method = properties.operation.and_then(|place| asked.head(place));
+    let route = match find_route(asked, service) {
+        Ok(route) => route,
+        Err(failure) => {
+            let exchange = begin(asked, service, None, method);
+            return exchange.end(End::Failed(failure, Some(&why_unrouted(asked, service, failure))));
+        }
+    };
+    let cluster = match choose_cluster(route, asked) {
+        Ok(cluster) => cluster,
+        Err((failure, reason)) => return begin(asked, service, Some(route), method).end(End::Failed(failure, reason)),
+    };
+    if let Some((millionths, copies)) = &route.mirror
+        && asked.client.local().random(1_000_000) < *millionths
+    {
+        mirror(asked, route, copies);
+    }
+    let mut exchange = begin(asked, service, Some(route), method);
+    exchange.choose(cluster.name());
+    cluster.dispatch(exchange, asked.message, asked.bytes);
+}
+
+/// Ends an exchange: hands the endpoint's response to the client, or tells it why there is none.
+pub fn response(exchange: Exchange, end: End<'_>) {
+    match end {
+        End::Response { message, bytes } => exchange.respond(message, bytes),
+        End::Sent => exchange.sent(),
+        End::Failed(failure, text) => exchange.fail(failure, text),
+    }
+}
+
+/// Refuses a message that its codec could not decode but by its head.
+pub fn refuse(listener: &ListenerView, client: &Rc<Client>, rejected: &codec_api::Rejected) {
+    let Some(head) = rejected.answer else { return };
+    let mut message = Message::new(codec_api::Kind::Request, 0);
+    (message.id, message.context) = (head.id, head.context);
+    let asked = Asked { listener, client, message: &message, bytes: Raw::Slice(&[]) };
+    let exchange = begin(&asked, listener.service_of(None), None, None);
+    exchange.end(End::Failed(Failure::Refused(rejected.cause), Some(&rejected.text)));
+}
+
+fn find_route<'a>(asked: &Asked<'_>, service: &'a ServiceView) -> Result<&'a RouteView, Failure> {
+    let Some(table) = &service.table else {
+        return Err(if service.is_known { Failure::NoRouteConfiguration } else { Failure::NoRoute });
+    };
+    let index = if asked.message.opaque.is_some() {
+        table.find_unconditional()
+    } else {
+        let local = asked.client.local();
+        let found = local.take_found();
+        let mut lookup = Lookup { asked, wanted: table.wanted(), found, has_walked: false };
+        let index = table.find(&mut lookup);
+        local.return_found(lookup.found);
+        index
+    };
+    index.and_then(|index| service.routes.get(index)).ok_or(Failure::NoRoute)
+}
+
+fn choose_cluster<'a>(route: &'a RouteView, asked: &Asked<'_>) -> Result<&'a Rc<Cluster>, (Failure, Option<&'a str>)> {
+    let chosen = match &route.targets {
+        Targets::Misconfigured(reason) => return Err((Failure::Misconfigured, Some(reason))),
+        Targets::One(cluster) => cluster,
+        Targets::Weighted(clusters) => {
+            let sum = clusters.last().map_or(1, |(bound, _)| *bound);
+            let drawn = asked.client.local().random(sum);
+            let place = clusters.partition_point(|(bound, _)| *bound <= drawn);
+            &clusters[place].1
+        }
+    };
+    chosen.as_ref().ok_or((Failure::NoCluster, None))
+}
+
+/// Sends a copy. It never delays or fails the request that it copies.
+fn mirror(asked: &Asked<'_>, route: &RouteView, cluster: &Rc<Cluster>) {
+    let local = asked.client.local();
+    local.series().mirrored.inc();
+    let record = Record::new(local, None, None);
+    let exchange = Exchange::copy_of(asked.message, local.now(), route.timeout, end_copy, record);
+    cluster.dispatch(exchange, asked.message, asked.bytes);
+}
+
+fn end_copy(exchange: Exchange, end: End<'_>) {
+    match end {
+        End::Response { message, .. } => exchange.discard(message),
+        End::Sent => exchange.sent(),
+        End::Failed(failure, _) => {
+            exchange.local().series().mirror_failures.inc();
+            exchange.fail(failure, None);
+        }
+    }
+}
+
+fn begin(asked: &Asked<'_>, service: &ServiceView, route: Option<&RouteView>, method: Option<&[u8]>) -> Exchange {
+    let local = asked.client.local();
+    let series: &SeriesByMethod = route.map_or(&service.unmatched, |route| &route.series);
+    let log = local.telemetry().access_log().map(|_| {
+        Box::new(Labels {
+            listener: service.listener.clone(),
+            client: asked.client.address(),
+            service: service.host.clone(),
+            method: String::from_utf8_lossy(method.unwrap_or(b"-")).into_owned(),
+            route: route.map_or_else(|| "-".into(), |route| route.name.clone()),
+            cluster: None,
+            endpoint: None,
+            tries: 0,
+            request_bytes: asked.message.len,
+            response_bytes: 0,
+        })
+    });
+    let record = Record::new(local, Some(series.get(method, local)), log);
+    let timeout = route.map(|route| route.timeout).unwrap_or_default();
+    Exchange::new(asked.client, asked.message, timeout, response, record)
+}
+
+fn why_unrouted(asked: &Asked<'_>, service: &ServiceView, failure: Failure) -> String {
+    let properties = asked.listener.properties();
+    let fields = properties.head.iter().zip(asked.message.head);
+    let shown = fields.filter_map(|(name, span)| {
+        let value = span.of(asked.bytes.as_slice())?;
+        Some(format!(" {name}={}", String::from_utf8_lossy(value)))
+    });
+    let mut text = format!("{} for{}", failure.text(), shown.collect::<String>());
+    match asked.message.opaque {
+        Some(opaque) => text += &format!(" {opaque} hides the attributes; only routes without conditions match"),
+        None if service.is_known => text += &format!(" ({} routes of {})", service.routes.len(), service.host),
+        None => text += " (no such service behind this address)",
+    }
+    text
+}
+
+impl Asked<'_> {
+    #[inline]
+    fn head(&self, place: usize) -> Option<&[u8]> {
+        self.message.head.get(place)?.of(self.bytes.as_slice())
+    }
+}
+
+/// The attributes of one request. Late ones are looked for when the first of them is asked for.
+struct Lookup<'a> {
+    asked: &'a Asked<'a>,
+    wanted: &'a [Attribute],
+    found: Found,
+    has_walked: bool,
+}
+
+impl Attributes for Lookup<'_> {
+    #[inline]
+    fn get(&mut self, index: usize, attribute: &Attribute) -> Option<&[u8]> {
+        let Asked { client, message, bytes, .. } = self.asked;
+        if attribute.key() == Key::Late && !self.has_walked {
+            self.has_walked = true;
+            client.attributes(message, bytes.as_slice(), self.wanted, &mut self.found);
+        }
+        self.found.get(index, attribute, message, bytes.as_slice())
+    }
+}

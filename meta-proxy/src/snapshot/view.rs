@@ -1,0 +1,281 @@
+//! One worker's view of a snapshot.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use codec_api::Properties;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use crate::local::Local;
+use crate::model::{self, RouteAction};
+use crate::route::Table;
+use crate::telemetry::{RequestKey, RequestSeries};
+use crate::upstream::Cluster;
+use crate::wire::Connector;
+
+use super::{ListenerSpec, RoutesSpec, Snapshot};
+
+/// Methods of one route that a worker keeps a series for.
+const METHODS: usize = 100;
+
+/// What one worker serves by.
+#[derive(Default)]
+pub struct View {
+    listeners: BTreeMap<String, Rc<ListenerView>>,
+    clusters: BTreeMap<String, Rc<Cluster>>,
+}
+
+/// A listener.
+pub struct ListenerView {
+    spec: Arc<ListenerSpec>,
+    /// Its name.
+    pub name: Arc<str>,
+    services: Services,
+    /// Where messages go that are for none of its services.
+    stray: Rc<ServiceView>,
+}
+
+enum Services {
+    One(Rc<ServiceView>),
+    ByName(HashMap<Box<[u8]>, Rc<ServiceView>, FixedState>),
+}
+
+/// A service of a listener.
+pub struct ServiceView {
+    /// Name of the listener.
+    pub listener: Arc<str>,
+    /// Name of the codec.
+    pub protocol: Arc<str>,
+    /// The host that users know it by.
+    pub host: Arc<str>,
+    /// Whether the listener has such a service at all.
+    pub is_known: bool,
+    /// Its routes, compiled; `None`: they have not arrived or were refused.
+    pub table: Option<Table>,
+    /// In the order of the table.
+    pub routes: Vec<RouteView>,
+    /// Requests that no route matches.
+    pub unmatched: SeriesByMethod,
+    source: Option<RoutesSpec>,
+}
+
+/// A route, joined with its clusters.
+pub struct RouteView {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where requests go.
+    pub targets: Targets,
+    /// Where copies go, and how many of a million.
+    pub mirror: Option<(u32, Rc<Cluster>)>,
+    /// How long a request may take; zero: for ever.
+    pub timeout: Duration,
+    /// Its requests.
+    pub series: SeriesByMethod,
+}
+
+/// Where a route's requests go.
+pub enum Targets {
+    /// To the one cluster, unless it is not known.
+    One(Option<Rc<Cluster>>),
+    /// To the first of these whose bound, of the last one's, a random number is below.
+    Weighted(Vec<(u32, Option<Rc<Cluster>>)>),
+    /// Nowhere, for this reason.
+    Misconfigured(String),
+}
+
+/// The series of a route, by method.
+pub struct SeriesByMethod {
+    labels: RequestKey,
+    known: RefCell<HashMap<Box<[u8]>, Arc<RequestSeries>, FixedState>>,
+}
+
+impl View {
+    /// The view of `snapshot` that follows `self`: clusters that stay keep their pools, routes that stay their series.
+    pub fn next(&self, snapshot: &Snapshot, local: &Rc<Local>, connector: &Rc<dyn Connector>) -> Self {
+        let mut same_clusters = true;
+        let mut clusters = BTreeMap::new();
+        for (name, spec) in &snapshot.clusters {
+            let kept = self.clusters.get(name).filter(|known| known.keeps_pools(&spec.settings));
+            same_clusters &= kept.is_some();
+            let cluster = kept.cloned().unwrap_or_else(|| Cluster::new(spec.settings.clone(), local, connector));
+            cluster.update(spec.settings.clone(), &spec.endpoints);
+            clusters.insert(name.clone(), cluster);
+        }
+        for (name, gone) in &self.clusters {
+            if clusters.get(name).is_none_or(|kept| !Rc::ptr_eq(kept, gone)) {
+                same_clusters = false;
+                gone.retire();
+            }
+        }
+        let mut listeners = BTreeMap::new();
+        for (name, spec) in &snapshot.listeners {
+            let old = self.listeners.get(name).filter(|_| same_clusters);
+            let listener = match old {
+                Some(old) if Arc::ptr_eq(&old.spec, spec) => old.clone(),
+                _ => Rc::new(ListenerView::new(spec, &clusters, old)),
+            };
+            listeners.insert(name.clone(), listener);
+        }
+        Self { listeners, clusters }
+    }
+
+    /// The listener called `name`.
+    pub fn listener(&self, name: &str) -> Option<&Rc<ListenerView>> {
+        self.listeners.get(name)
+    }
+
+    /// Ends every exchange whose client has gone.
+    pub fn sweep_cancelled(&self) {
+        for cluster in self.clusters.values() {
+            cluster.sweep_cancelled();
+        }
+    }
+}
+
+type Clusters = BTreeMap<String, Rc<Cluster>>;
+
+impl ListenerView {
+    fn new(spec: &Arc<ListenerSpec>, clusters: &Clusters, old: Option<&Rc<Self>>) -> Self {
+        let name: Arc<str> = spec.model.name.as_str().into();
+        let view = |service: &super::ServiceSpec| {
+            let known = old.and_then(|old| old.service(service.model.name.as_deref().unwrap_or_default().as_bytes()));
+            match known {
+                Some(known) if known.serves(service) => known.clone(),
+                _ => Rc::new(ServiceView::new(spec, &service.model.host, service.routes.as_ref(), clusters)),
+            }
+        };
+        let services = match spec.services.as_slice() {
+            [service] if service.model.name.is_none() => Services::One(view(service)),
+            services => {
+                let key = |service: &super::ServiceSpec| service.model.name.as_deref().unwrap_or_default().into();
+                let all = services.iter().map(|service| (key(service), view(service)));
+                Services::ByName(all.map(|(name, view): (Box<str>, _)| (name.into_boxed_bytes(), view)).collect())
+            }
+        };
+        let stray = ServiceView { is_known: false, ..ServiceView::new(spec, "-", None, clusters) };
+        Self { spec: spec.clone(), name, services, stray: Rc::new(stray) }
+    }
+
+    /// Its configuration.
+    pub fn spec(&self) -> &Arc<ListenerSpec> {
+        &self.spec
+    }
+
+    /// How its protocol behaves.
+    #[inline]
+    pub fn properties(&self) -> &'static Properties {
+        self.spec.properties
+    }
+
+    fn service(&self, name: &[u8]) -> Option<&Rc<ServiceView>> {
+        match &self.services {
+            Services::One(service) => Some(service),
+            Services::ByName(services) => services.get(name),
+        }
+    }
+
+    /// The service that a message with this service attribute is for, compared ASCII case-insensitively.
+    pub fn service_of(&self, attribute: Option<&[u8]>) -> &Rc<ServiceView> {
+        let found = match (&self.services, attribute) {
+            (Services::One(service), _) => Some(service),
+            (Services::ByName(services), Some(name)) => {
+                let mut lower: SmallVec<[u8; 128]> = SmallVec::from_slice(name);
+                lower.make_ascii_lowercase();
+                services.get(lower.as_slice())
+            }
+            (Services::ByName(_), None) => None,
+        };
+        found.unwrap_or(&self.stray)
+    }
+}
+
+impl ServiceView {
+    fn new(spec: &ListenerSpec, host: &str, routes: Option<&RoutesSpec>, clusters: &Clusters) -> Self {
+        let labels = |route: &str| RequestKey {
+            listener: spec.model.name.as_str().into(),
+            protocol: spec.protocol.clone(),
+            service: host.into(),
+            route: route.into(),
+            method: "-".into(),
+        };
+        let default = spec.properties.request_timeout;
+        let view = |route: &model::Route| RouteView::new(route, labels(&route.name), default, clusters);
+        Self {
+            listener: spec.model.name.as_str().into(),
+            protocol: spec.protocol.clone(),
+            host: host.into(),
+            is_known: true,
+            table: routes.map(|routes| Table::clone(&routes.table)),
+            routes: routes.map(|routes| routes.model.routes.iter().map(view).collect()).unwrap_or_default(),
+            unmatched: SeriesByMethod::new(labels("-")),
+            source: routes.cloned(),
+        }
+    }
+
+    /// Whether it is what `service` asks for.
+    fn serves(&self, service: &super::ServiceSpec) -> bool {
+        let same_routes = match (&self.source, &service.routes) {
+            (Some(old), Some(new)) => Arc::ptr_eq(&old.table, &new.table) && Arc::ptr_eq(&old.model, &new.model),
+            (None, None) => true,
+            _ => false,
+        };
+        same_routes && *self.host == service.model.host
+    }
+}
+
+impl RouteView {
+    fn new(route: &model::Route, labels: RequestKey, default_timeout: Duration, clusters: &Clusters) -> Self {
+        let find = |name: &String| clusters.get(name).cloned();
+        let targets = match &route.action {
+            RouteAction::Misconfigured(reason) => Targets::Misconfigured(reason.clone()),
+            RouteAction::Clusters(targets) => match targets.as_slice() {
+                [one] => Targets::One(find(&one.name)),
+                several => Targets::Weighted(
+                    several
+                        .iter()
+                        .scan(0, |bound, target| {
+                            *bound += target.weight;
+                            Some((*bound, find(&target.name)))
+                        })
+                        .collect(),
+                ),
+            },
+        };
+        let mirror = route.mirror.as_ref();
+        Self {
+            name: labels.route.clone(),
+            targets,
+            mirror: mirror.and_then(|mirror| Some((mirror.millionths, find(&mirror.cluster)?))),
+            timeout: route.timeout.unwrap_or(default_timeout),
+            series: SeriesByMethod::new(labels),
+        }
+    }
+}
+
+impl SeriesByMethod {
+    fn new(labels: RequestKey) -> Self {
+        Self { labels, known: RefCell::default() }
+    }
+
+    /// The series of `method`; `None`: the message has none.
+    pub fn get(&self, method: Option<&[u8]>, local: &Local) -> Arc<RequestSeries> {
+        let method = method.unwrap_or(b"-");
+        let mut known = self.known.borrow_mut();
+        if let Some(series) = known.get(method) {
+            return series.clone();
+        }
+        let is_full = known.len() >= METHODS;
+        let name = if is_full { "other".into() } else { String::from_utf8_lossy(method) };
+        let key = RequestKey { method: name.as_ref().into(), ..self.labels.clone() };
+        let series = local.telemetry().requests(local.worker(), key);
+        if !is_full {
+            known.insert(method.into(), series.clone());
+        }
+        series
+    }
+}

@@ -1,0 +1,219 @@
+//! All series in the text format that Prometheus scrapes.
+//!
+//! Names and labels are frozen in docs/metrics.md.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use super::registry::Telemetry;
+use super::series::{BUCKETS_MS, Counter, EndpointSeries, ListenerSeries, Outcome, WorkerSeries};
+use codec_api::Status;
+use std::sync::Arc;
+
+type Read<S> = fn(&S) -> &Counter;
+
+/// Counters and gauges of a listener: name, help, whether it only grows, which cell.
+const LISTENER: &[(&str, &str, bool, Read<ListenerSeries>)] = &[
+    ("meta_proxy_downstream_connections", "Connections accepted", true, |s| &s.accepted),
+    ("meta_proxy_downstream_connections_active", "Connections open", false, |s| &s.active),
+    ("meta_proxy_downstream_protocol_errors", "Connections ended by bytes of another protocol", true, |s| {
+        &s.protocol_errors
+    }),
+    ("meta_proxy_downstream_stalled", "Connections ended because the client stalled", true, |s| &s.stalled),
+    ("meta_proxy_downstream_idle", "Connections ended because they were idle", true, |s| &s.idle),
+    ("meta_proxy_downstream_refused", "Connections refused by the listener's cap", true, |s| &s.refused),
+    ("meta_proxy_downstream_received_bytes", "Bytes received", true, |s| &s.received),
+    ("meta_proxy_downstream_sent_bytes", "Bytes sent", true, |s| &s.sent),
+];
+
+/// The same of an endpoint.
+const ENDPOINT: &[(&str, &str, bool, Read<EndpointSeries>)] = &[
+    ("meta_proxy_upstream_lost", "Requests lost with their connection", true, |s| &s.lost),
+    ("meta_proxy_upstream_timeouts", "Requests without a response in time", true, |s| &s.timeouts),
+    ("meta_proxy_upstream_active", "Requests that await their response", false, |s| &s.active),
+    ("meta_proxy_upstream_connections_active", "Connections open", false, |s| &s.connections),
+    ("meta_proxy_upstream_connections", "Connections made", true, |s| &s.connects),
+    ("meta_proxy_upstream_connect_failures", "Connection attempts that failed", true, |s| &s.connect_failures),
+    ("meta_proxy_upstream_reverse_requests", "Requests from an endpoint, answered with an error", true, |s| {
+        &s.reverse_requests
+    }),
+    ("meta_proxy_upstream_late_responses", "Responses that nobody waited for any more", true, |s| &s.late),
+];
+
+/// The same of a worker.
+const WORKER: &[(&str, &str, Read<WorkerSeries>)] = &[
+    ("meta_proxy_mirrored", "Copies of requests sent", |s| &s.mirrored),
+    ("meta_proxy_mirror_failures", "Copies not sent or not answered", |s| &s.mirror_failures),
+];
+
+impl Telemetry {
+    /// Everything, in the text format of OpenMetrics 1.0.
+    pub fn exposition(self: &Arc<Self>) -> Result<String, fmt::Error> {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Exposition(self.clone())));
+        let mut body = String::new();
+        text::encode(&mut body, &registry)?;
+        Ok(body)
+    }
+}
+
+struct Exposition(Arc<Telemetry>);
+
+impl fmt::Debug for Exposition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Exposition")
+    }
+}
+
+impl Collector for Exposition {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.requests(&mut encoder)?;
+        self.durations(&mut encoder)?;
+        self.listeners(&mut encoder)?;
+        self.responses(&mut encoder)?;
+        self.endpoints(&mut encoder)?;
+        self.workers(&mut encoder)
+    }
+}
+
+fn sum<S>(series: &[Arc<S>], read: impl Fn(&S) -> u64) -> u64 {
+    series.iter().fold(0, |total, one| total.wrapping_add(read(one)))
+}
+
+impl Exposition {
+    fn requests(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut family = encoder.encode_descriptor("istio_requests", "Requests by outcome", None, MetricType::Counter)?;
+        for (key, series) in self.0.all_requests() {
+            for outcome in Outcome::all() {
+                let count = sum(&series, |one| one.count(outcome));
+                if count == 0 {
+                    continue;
+                }
+                let labels = [
+                    ("reporter", "source"),
+                    ("listener", &key.listener),
+                    ("destination_service", &key.service),
+                    ("route", &key.route),
+                    ("method", &key.method),
+                    ("request_protocol", &key.protocol),
+                    ("response_code", outcome.status()),
+                    ("response_flags", outcome.flags()),
+                ];
+                count_of(count, true).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn durations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = "istio_request_duration_milliseconds";
+        let mut family = encoder.encode_descriptor(name, "Duration of requests", None, MetricType::Histogram)?;
+        for (key, series) in self.0.all_requests() {
+            let labels = [
+                ("reporter", "source"),
+                ("listener", &*key.listener),
+                ("destination_service", &key.service),
+                ("route", &key.route),
+                ("method", &key.method),
+                ("request_protocol", &key.protocol),
+            ];
+            let mut buckets = Vec::with_capacity(BUCKETS_MS.len() + 1);
+            for (index, bound) in BUCKETS_MS.iter().copied().chain([f64::MAX]).enumerate() {
+                buckets.push((bound, sum(&series, |one| one.buckets()[index])));
+            }
+            let total = buckets.iter().map(|(_, count)| count).sum();
+            let sum_ms = sum(&series, |one| one.sum_us()) as f64 / 1000.0;
+            let mut metric = family.encode_family(&labels)?;
+            metric.encode_histogram::<[(&str, &str); 0]>(sum_ms, total, &buckets, None)?;
+        }
+        Ok(())
+    }
+
+    fn listeners(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let all = self.0.all_listeners();
+        for (name, help, grows, read) in LISTENER {
+            let mut family = encoder.encode_descriptor(name, help, None, kind(*grows))?;
+            for (key, series) in &all {
+                let count = sum(series, |one| read(one).get());
+                count_of(count, *grows).encode(family.encode_family(&[("listener", &**key)])?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn responses(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = "meta_proxy_upstream_responses";
+        let mut family = encoder.encode_descriptor(name, "Responses by status", None, MetricType::Counter)?;
+        for (key, series) in self.0.all_endpoints() {
+            for (index, status) in Status::ALL.into_iter().enumerate() {
+                let count = sum(&series, |one| one.responses[index].get());
+                let labels = [("cluster", &*key.cluster), ("endpoint", &key.endpoint), ("status", status.name())];
+                count_of(count, true).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn endpoints(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let all = self.0.all_endpoints();
+        for (name, help, grows, read) in ENDPOINT {
+            let mut family = encoder.encode_descriptor(name, help, None, kind(*grows))?;
+            for (key, series) in &all {
+                let labels = [("cluster", &*key.cluster), ("endpoint", &key.endpoint)];
+                let count = sum(series, |one| read(one).get());
+                count_of(count, *grows).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn workers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let all = self.0.all_workers();
+        for (name, help, read) in WORKER {
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            count_of(sum(&all, |one| read(one).get()), true).encode(metric)?;
+        }
+        let dropped = self.0.access_log().map_or(0, super::access_log::AccessLog::dropped);
+        let name = "meta_proxy_access_log_dropped";
+        let metric = encoder.encode_descriptor(name, "Log lines that found the queue full", None, MetricType::Counter)?;
+        count_of(dropped, true).encode(metric)
+    }
+}
+
+fn kind(grows: bool) -> MetricType {
+    if grows { MetricType::Counter } else { MetricType::Gauge }
+}
+
+/// A sum over workers, as the encoder wants it.
+struct Sum {
+    value: u64,
+    grows: bool,
+}
+
+fn count_of(value: u64, grows: bool) -> Sum {
+    Sum { value, grows }
+}
+
+impl Sum {
+    fn encode(&self, encoder: MetricEncoder<'_>) -> fmt::Result {
+        EncodeMetric::encode(self, encoder)
+    }
+}
+
+impl EncodeMetric for Sum {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        if self.grows {
+            encoder.encode_counter::<[(&str, &str); 0], _, u64>(&self.value, None)
+        } else {
+            encoder.encode_gauge(&(self.value as i64))
+        }
+    }
+
+    fn metric_type(&self) -> MetricType {
+        kind(self.grows)
+    }
+}

@@ -1,0 +1,17 @@
+//! Clusters of endpoints, their connections, and what is under way on them.
+//!
+//! A worker has its own clusters, pools and load counts; only what is promised per process (limits) is shared. A
+//! request that cannot be connected for goes to the next candidate by itself; one that has been sent ends with its
+//! response, its timeout, or its connection.
+
+mod balance;
+mod cluster;
+mod connection;
+mod endpoint;
+mod limits;
+mod pending;
+mod task;
+
+pub use cluster::{Cluster, Settings};
+pub use endpoint::Endpoint;
+pub use limits::{Permit, Usage};

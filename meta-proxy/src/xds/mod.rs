@@ -1,0 +1,23 @@
+//! What the proxy has been told to do: resources as they arrive, and those in force.
+//!
+//! `convert` turns one resource into the proxy's own words and is the only place where configuration is validated;
+//! [`State`] holds the last good version of each resource. A resource that is refused changes nothing: its last good
+//! version stays, all others of its update apply. Nothing here serves a request; `snapshot` reads the state and joins
+//! it into what is served.
+
+mod codecs;
+mod convert;
+#[cfg(test)]
+mod fixtures;
+mod resources;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use codecs::Codecs;
+pub use convert::{
+    CLUSTERS_PER_ROUTE_LIMIT, DURATION_LIMIT, ENDPOINTS_LIMIT, MATCHERS_PER_ROUTE_LIMIT, MISTAKES_LIMIT,
+    OPTIONS_DEPTH_LIMIT, ROUTES_LIMIT, SERVICES_LIMIT,
+};
+pub use resources::{Cluster, Entry, Listener, Refused, Routes};
+pub use state::State;

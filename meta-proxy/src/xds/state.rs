@@ -1,0 +1,157 @@
+//! The last good version of every resource.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ::xds::{Ack, Resource, ResourceType, Update};
+
+use crate::model;
+use crate::route::Table;
+use crate::xds::convert::{Converted, convert};
+use crate::xds::{Cluster, Codecs, Entry, Listener, Refused, Routes};
+
+/// The resources in force, by type and name.
+///
+/// A listener or route may name what is not there: resources arrive in any order, and each is judged on its own. The
+/// state answers `None` for what has not arrived or was refused, and whoever reads it decides what follows.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    listeners: BTreeMap<String, Entry<Listener>>,
+    routes: BTreeMap<String, Entry<Routes>>,
+    clusters: BTreeMap<String, Entry<Cluster>>,
+    endpoints: BTreeMap<String, Entry<Arc<model::Endpoints>>>,
+    refused: BTreeMap<(ResourceType, String), Refused>,
+}
+
+impl State {
+    /// Takes over what is good of `update` and tells what is not. First everything is converted, then everything that
+    /// was accepted is put in force at once. A resource that is removed and changed in the same update is there after
+    /// it; of several with the same type and name the last counts.
+    pub fn apply(&mut self, update: &Update, codecs: &Codecs) -> Ack {
+        let converted: Vec<_> =
+            update.changed.iter().map(|resource| (resource, convert(resource, codecs))).collect();
+        for (kind, name) in &update.removed {
+            self.remove(*kind, name);
+        }
+        let mut rejected = Vec::new();
+        for (resource, result) in converted {
+            let key = (resource.kind, resource.name.clone());
+            match result {
+                Ok(value) => {
+                    self.refused.remove(&key);
+                    self.put(resource, value);
+                }
+                Err(mistakes) => {
+                    rejected.extend_from_slice(&mistakes);
+                    self.refused.insert(key, Refused { version: resource.version.clone(), mistakes });
+                }
+            }
+        }
+        self.compile_tables();
+        Ack { rejected }
+    }
+
+    fn remove(&mut self, kind: ResourceType, name: &str) {
+        self.refused.remove(&(kind, name.to_owned()));
+        match kind {
+            ResourceType::Listener => drop(self.listeners.remove(name)),
+            ResourceType::Routes => drop(self.routes.remove(name)),
+            ResourceType::Cluster => drop(self.clusters.remove(name)),
+            ResourceType::Endpoints => drop(self.endpoints.remove(name)),
+        }
+    }
+
+    fn put(&mut self, resource: &Resource, value: Converted) {
+        match value {
+            Converted::Listener(value) => {
+                put(&mut self.listeners, resource, value, |old, new| old.model == new.model);
+            }
+            Converted::Routes(value) => {
+                put(&mut self.routes, resource, value, |old, new| old.model == new.model);
+            }
+            Converted::Cluster(value) => {
+                put(&mut self.clusters, resource, value, |old, new| old.model == new.model);
+            }
+            Converted::Endpoints(value) => put(&mut self.endpoints, resource, value, |old, new| old == new),
+        }
+    }
+
+    /// Sees to it that routes are compiled for the protocols of the listeners that name them. Routes do not say their
+    /// protocol, but what an attribute's name means depends on it.
+    fn compile_tables(&mut self) {
+        for listener in self.listeners.values().map(|entry| &entry.value) {
+            for service in &listener.model.services {
+                let Some(routes) = self.routes.get_mut(&service.routes).map(|entry| &mut entry.value) else {
+                    continue;
+                };
+                if routes.table(&listener.model.protocol).is_none() {
+                    let table =
+                        Table::with_regexes(&routes.model, listener.properties, routes.regexes.clone())
+                            .expect("its regular expressions were compiled when it was accepted");
+                    routes.tables.push((listener.model.protocol.as_str().into(), Arc::new(table)));
+                }
+            }
+        }
+    }
+
+    /// All listeners, by name.
+    pub fn listeners(&self) -> impl ExactSizeIterator<Item = &Entry<Listener>> {
+        self.listeners.values()
+    }
+
+    /// All route configurations, by name.
+    pub fn routes(&self) -> impl ExactSizeIterator<Item = &Entry<Routes>> {
+        self.routes.values()
+    }
+
+    /// All clusters, by name.
+    pub fn clusters(&self) -> impl ExactSizeIterator<Item = &Entry<Cluster>> {
+        self.clusters.values()
+    }
+
+    /// All assignments of endpoints, by name.
+    pub fn endpoints(&self) -> impl ExactSizeIterator<Item = &Entry<Arc<model::Endpoints>>> {
+        self.endpoints.values()
+    }
+
+    /// The newest versions that were refused, by type and name. Gone once a good version comes or the resource is
+    /// removed.
+    pub fn refused(&self) -> impl ExactSizeIterator<Item = (&(ResourceType, String), &Refused)> {
+        self.refused.iter()
+    }
+
+    /// The routes of one of a listener's services; `None`: they have not arrived, or never were good. They are
+    /// compiled for the listener's protocol: [`Routes::table`] has it.
+    pub fn routes_of(&self, service: &model::Service) -> Option<&Entry<Routes>> {
+        self.routes.get(&service.routes)
+    }
+
+    /// The table that serves one of `listener`'s services; `None`: its routes have not arrived, or never were good.
+    pub fn table_of(&self, listener: &Listener, service: &model::Service) -> Option<&Arc<Table>> {
+        self.routes_of(service)?.value.table(&listener.model.protocol)
+    }
+
+    /// The endpoints assigned to `cluster`; `None`: none have arrived, they never were good, or it looks them up by
+    /// DNS.
+    pub fn endpoints_of(&self, cluster: &model::Cluster) -> Option<&Entry<Arc<model::Endpoints>>> {
+        match &cluster.discovery {
+            model::Discovery::Assigned(name) => self.endpoints.get(name),
+            model::Discovery::Dns(_) => None,
+        }
+    }
+}
+
+/// Puts `value` in force. Where the content is the `same` as before, the value stays, and with it every pointer.
+fn put<T>(
+    map: &mut BTreeMap<String, Entry<T>>,
+    resource: &Resource,
+    value: T,
+    same: impl Fn(&T, &T) -> bool,
+) {
+    let (version, origins) = (resource.version.clone(), Arc::clone(&resource.origins));
+    let value = match map.remove(&resource.name) {
+        Some(old) if same(&old.value, &value) => old.value,
+        _ => value,
+    };
+    map.insert(resource.name.clone(), Entry { version, origins, value });
+}

@@ -1,0 +1,229 @@
+//! What is in force after an update, and what is kept.
+
+use std::sync::Arc;
+
+use ::xds::envoy::google::protobuf::value::Kind;
+use ::xds::v1::attribute_matcher::Matcher::{Exact, Regex};
+use ::xds::{Origin, Resource, ResourceType, Update, v1};
+
+use crate::xds::State;
+use crate::xds::fixtures::{
+    assignment, cluster, codecs, lb_endpoint, listener, matcher, meta_proxy, options, resource, route,
+    routes, service,
+};
+
+fn orders() -> Resource {
+    resource(ResourceType::Listener, "orders", &listener("orders", &meta_proxy()))
+}
+
+fn orders_routes(user: &str) -> Resource {
+    let mut first = route("first", &[("c", 100)]);
+    first.attributes =
+        vec![matcher("user", Exact(user.to_owned())), matcher("method", Regex("get.*".to_owned()))];
+    resource(ResourceType::Routes, "orders.shop_20880", &routes("orders.shop_20880", vec![first]))
+}
+
+fn orders_cluster() -> Resource {
+    resource(ResourceType::Cluster, "c", &cluster("c"))
+}
+
+fn orders_endpoints(hosts: &[&str]) -> Resource {
+    let endpoints = hosts.iter().map(|host| lb_endpoint(host, 20880)).collect();
+    resource(ResourceType::Endpoints, "c", &assignment("c", endpoints))
+}
+
+fn everything() -> Vec<Resource> {
+    vec![orders(), orders_routes("a"), orders_cluster(), orders_endpoints(&["10.0.0.1"])]
+}
+
+/// A state in which `resources` are in force, all of them.
+fn state(resources: Vec<Resource>) -> State {
+    let mut state = State::default();
+    assert_eq!(change(&mut state, resources), [""; 0]);
+    state
+}
+
+/// Applies changed resources and tells the refusals.
+fn change(state: &mut State, changed: Vec<Resource>) -> Vec<String> {
+    let ack = state.apply(&Update { changed, removed: vec![] }, &codecs());
+    ack.rejected.iter().map(ToString::to_string).collect()
+}
+
+fn remove(state: &mut State, kind: ResourceType, name: &str) {
+    let ack = state.apply(&Update { changed: vec![], removed: vec![(kind, name.to_owned())] }, &codecs());
+    assert!(ack.rejected.is_empty());
+}
+
+fn version(mut resource: Resource, version: &str) -> Resource {
+    resource.version = version.to_owned();
+    resource
+}
+
+#[test]
+fn what_is_good_is_joined_by_name() {
+    let state = state(everything());
+    let listener = &state.listeners().next().unwrap().value;
+    let service = &listener.model.services[0];
+    assert_eq!(state.routes_of(service).unwrap().value.model.routes[0].name, "first");
+    let table = state.table_of(listener, service).unwrap();
+    assert_eq!((table.len(), table.wanted()[0].name()), (1, "user"));
+    let cluster = &state.clusters().next().unwrap().value;
+    let endpoints = &state.endpoints_of(&cluster.model).unwrap().value;
+    assert_eq!(endpoints.endpoints[0].address.to_string(), "10.0.0.1:20880");
+}
+
+#[test]
+fn resources_arrive_in_any_order() {
+    let mut state = state(vec![orders()]);
+    let listener = state.listeners().next().unwrap().value.clone();
+    let service = &listener.model.services[0];
+    assert!(state.routes_of(service).is_none() && state.table_of(&listener, service).is_none());
+    assert_eq!(change(&mut state, vec![orders_cluster(), orders_routes("a")]), [""; 0]);
+    assert!(state.table_of(&listener, service).is_some());
+    assert!(state.endpoints_of(&state.clusters().next().unwrap().value.model).is_none());
+    assert_eq!(change(&mut state, vec![orders_endpoints(&[])]), [""; 0]);
+    assert!(state.endpoints_of(&state.clusters().next().unwrap().value.model).is_some());
+}
+
+#[test]
+fn what_is_refused_keeps_its_last_good_version_and_all_else_applies() {
+    let mut state = state(everything());
+    let mut smtp = meta_proxy();
+    smtp.protocol = "smtp".to_owned();
+    let broken = [
+        resource(ResourceType::Listener, "orders", &listener("orders", &smtp)),
+        resource(
+            ResourceType::Routes,
+            "orders.shop_20880",
+            &routes("orders.shop_20880", vec![route("first", &[])]),
+        ),
+        resource(ResourceType::Cluster, "new", &cluster("old")),
+    ];
+    let mut changed = broken.map(|resource| version(resource, "2")).to_vec();
+    changed.insert(1, version(orders_endpoints(&["10.0.0.9"]), "2"));
+    let expected = [
+        r#"listener orders: protocol: "smtp" is not a protocol that this proxy speaks; known are tiny, plain"#,
+        "routes orders.shop_20880: routes[0].clusters: must hold a cluster, or `misconfigured` must say why not",
+        r#"cluster new: name: is "old", but the resource is called "new""#,
+    ];
+    assert_eq!(change(&mut state, changed), expected);
+
+    let listener = state.listeners().next().unwrap();
+    assert_eq!((listener.version.as_str(), listener.value.model.protocol.as_str()), ("1", "tiny"));
+    let service = &listener.value.model.services[0];
+    assert_eq!(state.table_of(&listener.value, service).unwrap().len(), 1);
+    assert_eq!(state.clusters().len(), 1, "there is no last good version of a cluster that never was good");
+    let endpoints = state.endpoints().next().unwrap();
+    assert_eq!(
+        (endpoints.version.as_str(), endpoints.value.endpoints[0].address.to_string().as_str()),
+        ("2", "10.0.0.9:20880")
+    );
+    let refused: Vec<_> = state
+        .refused()
+        .map(|((kind, name), refused)| (*kind, name.as_str(), refused.version.as_str()))
+        .collect();
+    let expected = [
+        (ResourceType::Cluster, "new", "2"),
+        (ResourceType::Listener, "orders", "2"),
+        (ResourceType::Routes, "orders.shop_20880", "2"),
+    ];
+    assert_eq!(refused, expected);
+
+    assert_eq!(change(&mut state, vec![version(orders(), "3")]), [""; 0]);
+    remove(&mut state, ResourceType::Cluster, "new");
+    assert_eq!(state.refused().len(), 1, "a good version or a removal ends a refusal");
+}
+
+#[test]
+fn what_stays_the_same_stays_the_same_pointer() {
+    let mut state = state(everything());
+    let before = state.clone();
+    let origin = Origin {
+        kind: "MetaRouter".to_owned(),
+        namespace: "shop".to_owned(),
+        name: "r".to_owned(),
+        source: None,
+    };
+    let mut again: Vec<_> = everything().into_iter().map(|resource| version(resource, "2")).collect();
+    again[1].origins = Arc::new([origin]);
+    assert_eq!(change(&mut state, again), [""; 0]);
+
+    let listeners = (before.listeners().next().unwrap(), state.listeners().next().unwrap());
+    assert!(Arc::ptr_eq(&listeners.0.value.model, &listeners.1.value.model));
+    assert!(Arc::ptr_eq(&listeners.0.value.factory, &listeners.1.value.factory));
+    assert_eq!(listeners.1.version, "2", "the version is the new one");
+    let clusters = (before.clusters().next().unwrap(), state.clusters().next().unwrap());
+    assert!(Arc::ptr_eq(&clusters.0.value.model, &clusters.1.value.model));
+    assert!(Arc::ptr_eq(&clusters.0.value.factory, &clusters.1.value.factory));
+    assert!(Arc::ptr_eq(&before.endpoints().next().unwrap().value, &state.endpoints().next().unwrap().value));
+    let routes = (before.routes().next().unwrap(), state.routes().next().unwrap());
+    assert!(Arc::ptr_eq(&routes.0.value.model, &routes.1.value.model));
+    assert!(Arc::ptr_eq(routes.0.value.table("tiny").unwrap(), routes.1.value.table("tiny").unwrap()));
+    assert_eq!(routes.1.origins.len(), 1, "and so is the origin");
+}
+
+#[test]
+fn a_change_of_routes_leaves_the_listener_alone() {
+    let mut state = state(everything());
+    let before = state.clone();
+    assert_eq!(change(&mut state, vec![orders_routes("b")]), [""; 0]);
+    let listener = &state.listeners().next().unwrap().value;
+    assert!(Arc::ptr_eq(&before.listeners().next().unwrap().value.model, &listener.model));
+    let service = &listener.model.services[0];
+    let tables = (before.table_of(listener, service).unwrap(), state.table_of(listener, service).unwrap());
+    assert!(!Arc::ptr_eq(tables.0, tables.1));
+}
+
+#[test]
+fn other_options_make_another_factory() {
+    let mut state = state(everything());
+    let before = state.clone();
+    let limited = v1::MetaProxy { options: options(&[("limit", Kind::NumberValue(2.0))]), ..meta_proxy() };
+    let changed = resource(ResourceType::Listener, "orders", &listener("orders", &limited));
+    assert_eq!(change(&mut state, vec![changed]), [""; 0]);
+    let factory = |state: &State| Arc::clone(&state.listeners().next().unwrap().value.factory);
+    assert!(!Arc::ptr_eq(&factory(&before), &factory(&state)));
+}
+
+#[test]
+fn routes_are_compiled_for_the_protocols_of_the_listeners_that_name_them() {
+    let mut state = state(vec![orders_routes("a")]);
+    let tables = |state: &State| {
+        let routes = state.routes().next().unwrap().value.clone();
+        [routes.table("tiny").is_some(), routes.table("plain").is_some()]
+    };
+    assert_eq!(tables(&state), [false, false]);
+    assert_eq!(change(&mut state, vec![orders()]), [""; 0]);
+    assert_eq!(tables(&state), [true, false]);
+    let plain = v1::MetaProxy {
+        protocol: "plain".to_owned(),
+        services: vec![service("", "orders.shop_20880")],
+        ..meta_proxy()
+    };
+    assert_eq!(
+        change(&mut state, vec![resource(ResourceType::Listener, "p", &listener("p", &plain))]),
+        [""; 0]
+    );
+    assert_eq!(tables(&state), [true, true]);
+    let table = |name: &str| Arc::clone(state.routes().next().unwrap().value.table(name).unwrap());
+    let keys = |name: &str| table(name).wanted().iter().map(codec_api::Attribute::key).collect::<Vec<_>>();
+    assert_ne!(keys("tiny"), keys("plain"), "method is a field of the head in one of them only");
+}
+
+#[test]
+fn what_is_removed_is_gone_unless_the_same_update_brings_it() {
+    let mut state = state(everything());
+    for (kind, name) in [
+        (ResourceType::Listener, "orders"),
+        (ResourceType::Routes, "orders.shop_20880"),
+        (ResourceType::Endpoints, "c"),
+        (ResourceType::Endpoints, "never there"),
+    ] {
+        remove(&mut state, kind, name);
+    }
+    assert_eq!((state.listeners().len(), state.routes().len(), state.endpoints().len()), (0, 0, 0));
+    let update =
+        Update { changed: vec![orders_cluster()], removed: vec![(ResourceType::Cluster, "c".to_owned())] };
+    assert!(state.apply(&update, &codecs()).rejected.is_empty());
+    assert_eq!(state.clusters().len(), 1);
+}

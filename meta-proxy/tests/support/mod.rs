@@ -1,0 +1,10 @@
+//! A worker on a paused clock, with clients and endpoints on pipes: the actors of this crate's tests.
+//!
+//! The protocol is a small one of our own, so that these tests also show what a codec needs: a length (4 bytes, of what
+//! follows), a kind, a status, an id (8 bytes), a method (1 byte of length, then the name) and a payload.
+
+mod tiny;
+mod world;
+
+pub use tiny::{Frame, TINY};
+pub use world::{Actor, Behaviour, World, endpoint_address, run};

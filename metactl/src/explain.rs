@@ -1,0 +1,133 @@
+//! `metactl explain`: which routes a request would be tried against, and where it would go.
+//!
+//! The tables and conditions are the data path's own, made by the same conversion.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use codec_api::Attribute;
+use meta_proxy::model::{Discovery, Route, RouteAction, Service};
+use meta_proxy::route::Attributes;
+use meta_proxy::xds::{Codecs, Entry, Listener, State};
+
+use crate::cli::Explain;
+use crate::validate::check;
+
+/// Prints the explanation; exit code 1 if no route matches.
+pub fn explain(explain: &Explain, codecs: &Codecs) -> Result<ExitCode, String> {
+    let checked = check(&explain.objects, codecs)?;
+    for diagnostic in &checked.loaded.diagnostics {
+        eprintln!("{diagnostic}");
+    }
+    for refusal in &checked.refusals {
+        eprintln!("{refusal}");
+    }
+    let (text, is_matched) = explanation(&checked.state, explain)?;
+    print!("{text}");
+    Ok(if is_matched { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn explanation(state: &State, explain: &Explain) -> Result<(String, bool), String> {
+    let (listener, service) = find_service(state, explain)?;
+    let model = &listener.value.model;
+    let mut text = String::new();
+    let _ = writeln!(text, "listener  {} ({}) from {}", model.name, model.protocol, origin(listener, 0));
+    let (Some(routes), Some(table)) = (state.routes_of(service), state.table_of(&listener.value, service)) else {
+        let _ = writeln!(text, "routes    {}: missing or refused", service.routes);
+        return Ok((text, false));
+    };
+    let _ = writeln!(text, "routes    {}", service.routes);
+    let explained = table.explain(&mut Given(&explain.attributes));
+    for line in explained.to_string().lines() {
+        let _ = writeln!(text, "          {line}");
+    }
+    let Some(index) = explained.chosen else { return Ok((text, false)) };
+    let route = &routes.value.model.routes[index];
+    let _ = writeln!(text, "route     {:?} from {}", route.name, origin(routes, index));
+    describe(state, route, &mut text);
+    Ok((text, true))
+}
+
+fn find_service<'a>(state: &'a State, explain: &Explain) -> Result<(&'a Entry<Listener>, &'a Service), String> {
+    let services = || {
+        let of = |listener: &'a Entry<Listener>| listener.value.model.services.iter().map(move |one| (listener, one));
+        state.listeners().flat_map(of)
+    };
+    let port = |listener: &Entry<Listener>| listener.value.model.address.port();
+    let is_asked = |(listener, service): &(&Entry<Listener>, &Service)| {
+        service.host == explain.host && explain.port.is_none_or(|wanted| wanted == port(listener))
+    };
+    let mut found = services().filter(is_asked);
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => Err(format!("{} has several ports; choose one with --port", explain.host)),
+        (None, _) => {
+            let known: Vec<_> =
+                services().map(|(listener, service)| format!("{}:{}", service.host, port(listener))).collect();
+            Err(format!("no service {}; there are: {}", explain.host, known.join(", ")))
+        }
+    }
+}
+
+fn origin<T>(entry: &Entry<T>, index: usize) -> String {
+    let origin = entry.origins.get(index).or_else(|| entry.origins.first());
+    origin.map_or_else(|| "nowhere".to_owned(), ToString::to_string)
+}
+
+fn describe(state: &State, route: &Route, text: &mut String) {
+    let targets = match &route.action {
+        RouteAction::Misconfigured(reason) => {
+            let _ = writeln!(text, "reply     the route is misconfigured: {reason}");
+            return;
+        }
+        RouteAction::Clusters(targets) => targets,
+    };
+    for target in targets {
+        let share = if targets.len() > 1 { format!(" ({} %)", target.weight) } else { String::new() };
+        describe_cluster(state, "cluster  ", &target.name, &share, text);
+    }
+    if let Some(mirror) = &route.mirror {
+        let share = format!(" ({} %)", f64::from(mirror.millionths) / 10_000.0);
+        describe_cluster(state, "mirror   ", &mirror.cluster, &share, text);
+    }
+    let _ = match route.timeout {
+        Some(timeout) if timeout.is_zero() => writeln!(text, "timeout   none"),
+        Some(timeout) => writeln!(text, "timeout   {timeout:?}"),
+        None => writeln!(text, "timeout   the protocol's default"),
+    };
+}
+
+fn describe_cluster(state: &State, what: &str, name: &str, share: &str, text: &mut String) {
+    let _ = write!(text, "{what} {name}{share}");
+    let subset = xds::names::parse_cluster(name).map(|name| name.subset).filter(|subset| !subset.is_empty());
+    let _ = writeln!(text, "{}", subset.map(|subset| format!(", subset {subset}")).unwrap_or_default());
+    let Some(cluster) = state.clusters().find(|entry| entry.value.model.name == name) else {
+        let _ = writeln!(text, "          not known");
+        return;
+    };
+    if let Discovery::Dns(names) = &cluster.value.model.discovery {
+        for name in names {
+            let _ = writeln!(text, "          DNS {name}");
+        }
+        return;
+    }
+    let endpoints = state.endpoints_of(&cluster.value.model);
+    let all = endpoints.map(|entry| entry.value.endpoints.as_slice()).unwrap_or_default();
+    if all.is_empty() {
+        let _ = writeln!(text, "          no endpoints");
+    }
+    for endpoint in all {
+        let _ = writeln!(text, "          {}", endpoint.address);
+    }
+}
+
+/// The attributes that the user gave.
+struct Given<'a>(&'a [(String, String)]);
+
+impl Attributes for Given<'_> {
+    fn get(&mut self, _: usize, attribute: &Attribute) -> Option<&[u8]> {
+        let exact = self.0.iter().find(|(name, _)| name == attribute.name());
+        let found = exact.or_else(|| self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(attribute.name())));
+        found.map(|(_, value)| value.as_bytes())
+    }
+}

@@ -1,0 +1,39 @@
+//! The user's command line: run a proxy from a folder, check the folder, explain what a request would meet.
+//!
+//! The only crate that uses both planes: it starts a controller and a proxy in one process and joins them by the
+//! messages that would otherwise travel between two. It holds no rule of its own about what is right.
+
+mod cli;
+mod explain;
+mod run;
+mod validate;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use codec_api::Protocol;
+use meta_proxy::xds::Codecs;
+
+pub use cli::{Cli, Command};
+
+/// Runs the command line with these codecs.
+pub fn main(codecs: Vec<Arc<dyn Protocol>>) -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("META_LOG");
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_env_filter(filter.unwrap_or_else(|_| "info".into()))
+        .init();
+    let codecs = Codecs::new(codecs);
+    let result = match cli.command {
+        Command::Run(run) => run::run(run, codecs),
+        Command::Validate(validate) => validate::validate(&validate, &codecs),
+        Command::Explain(explain) => explain::explain(&explain, &codecs),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("metactl: {error}");
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,13 @@
+//! The command line with the codecs of this build. A build with further codecs is this file with further lines.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use codec_dubbo::Dubbo;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    metactl::main(vec![Arc::new(Dubbo)])
+}

@@ -1,0 +1,112 @@
+//! `metactl run`: a controller and a proxy in one process.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use controller::{Controller, Running, Severity, Status};
+use meta_proxy::app::{self, Delivery, Event};
+use meta_proxy::bootstrap::Bootstrap;
+use meta_proxy::xds::Codecs;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::Run;
+
+/// Runs until SIGTERM or SIGINT, and then until what was under way has ended. A second signal ends it at once.
+pub fn run(run: Run, codecs: Codecs) -> Result<ExitCode, String> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build().map_err(|error| format!("cannot start: {error}"))?;
+    runtime.block_on(async {
+        let Running { updates, acks, status, guard } =
+            Controller::start(&run.objects.paths, &run.objects.options()).map_err(|error| error.to_string())?;
+        let stop = stop_on_signal().map_err(|error| format!("cannot listen for signals: {error}"))?;
+        let (deliveries, delivered) = mpsc::channel(1);
+        tokio::spawn(deliver(updates, acks, deliveries));
+        tokio::spawn(show(status));
+        app::run(bootstrap(run), codecs, delivered, stop, Box::new(tell)).await.map_err(|error| error.to_string())?;
+        drop(guard);
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn bootstrap(run: Run) -> Bootstrap {
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Bootstrap {
+        concurrency: run.concurrency.map_or_else(cores, usize::from),
+        admin: run.admin,
+        listen: run.listen.into_iter().collect(),
+        access_log: run.access_log,
+        drain: run.drain,
+        ..Bootstrap::default()
+    }
+}
+
+/// Cancelled by the first SIGTERM or SIGINT.
+fn stop_on_signal() -> std::io::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        for again in [false, true] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if again {
+                std::process::exit(130);
+            }
+            told.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+/// Carries updates to the proxy and its answers back.
+async fn deliver(
+    mut updates: mpsc::Receiver<xds::Update>,
+    acks: mpsc::Sender<xds::Ack>,
+    deliveries: mpsc::Sender<Delivery>,
+) {
+    while let Some(update) = updates.recv().await {
+        let (answer, answered) = oneshot::channel();
+        if deliveries.send(Delivery { update, answer }).await.is_err() {
+            return;
+        }
+        let Ok(ack) = answered.await else { return };
+        if acks.send(ack).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Logs what is new among the things to say about objects.
+async fn show(mut status: watch::Receiver<Arc<Status>>) {
+    let mut shown = Arc::<Status>::default();
+    while status.changed().await.is_ok() {
+        let now = status.borrow_and_update().clone();
+        for diagnostic in now.diagnostics.iter().filter(|diagnostic| !shown.diagnostics.contains(diagnostic)) {
+            match diagnostic.severity {
+                Severity::Error => tracing::error!("{diagnostic}"),
+                Severity::Warning => tracing::warn!("{diagnostic}"),
+            }
+        }
+        for refusal in now.refusals.iter().filter(|refusal| !shown.refusals.contains(refusal)) {
+            tracing::error!("{refusal}");
+        }
+        shown = now;
+    }
+}
+
+/// Prints what scripts wait for.
+fn tell(event: Event) {
+    let line = match event {
+        Event::Admin(address) => format!("admin {address}"),
+        Event::Listening { host, port, address } => format!("listening {host}:{port} {address}"),
+        Event::Ready => "ready".to_owned(),
+    };
+    let mut out = std::io::stdout().lock();
+    // Whoever closed standard output does not wait for these lines.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

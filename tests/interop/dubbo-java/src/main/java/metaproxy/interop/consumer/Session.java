@@ -1,0 +1,21 @@
+package metaproxy.interop.consumer;
+
+import java.io.PrintStream;
+import metaproxy.interop.api.DemoService;
+import metaproxy.interop.api.GreetingService;
+import org.apache.dubbo.rpc.service.GenericService;
+
+/** What one scenario works with: its options, the services at the given address, and where its JSON lines go. */
+record Session(References references, Options options, PrintStream out) {
+    DemoService demo() {
+        return references.demo(options);
+    }
+
+    GenericService generic() {
+        return references.generic(options);
+    }
+
+    GreetingService greeting() {
+        return references.greeting(options);
+    }
+}

@@ -1,0 +1,11 @@
+package metaproxy.interop.provider;
+
+import metaproxy.interop.api.GreetingService;
+
+/** Greets in the name of one provider. */
+record LabelledGreetingService(Label label) implements GreetingService {
+    @Override
+    public String greet(String name) {
+        return "Hello " + name + " from " + label.text();
+    }
+}
