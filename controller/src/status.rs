@@ -66,7 +66,12 @@ impl Diagnostic {
     }
 
     /// About a field of an object that should not be there.
-    pub fn of_key<S>(object: &Object<S>, severity: Severity, path: FieldPath, message: impl Into<String>) -> Self {
+    pub fn of_key<S>(
+        object: &Object<S>,
+        severity: Severity,
+        path: FieldPath,
+        message: impl Into<String>,
+    ) -> Self {
         let position = object.location.as_ref().map(|location| location.tree.key_position_of(&path));
         Self { position, ..Self::of(object, severity, path, message) }
     }
@@ -122,8 +127,10 @@ impl Refusal {
     /// The refusal of a resource of `update`; of a route configuration, the origin is that of the route it names.
     pub fn of(update: &Update, rejection: Rejection) -> Self {
         let is_it = |resource: &&Resource| resource.kind == rejection.kind && resource.name == rejection.name;
-        let route =
-            rejection.field.strip_prefix("routes[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
+        let route = rejection
+            .field
+            .strip_prefix("routes[")
+            .and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
         let index = route.filter(|_| rejection.kind == ResourceType::Routes).unwrap_or(0);
         let resource = update.changed.iter().find(is_it);
         let origin = resource.and_then(|it| it.origins.get(index).or_else(|| it.origins.first())).cloned();

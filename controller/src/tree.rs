@@ -96,7 +96,9 @@ impl Node {
                     let Some(entry) = node.entry(name) else { return places };
                     node = &entry.value;
                     places = match node.content {
-                        Content::List(_) | Content::Map(_) | Content::Null => (entry.position, entry.position),
+                        Content::List(_) | Content::Map(_) | Content::Null => {
+                            (entry.position, entry.position)
+                        }
                         _ => (entry.position, node.position),
                     };
                 }

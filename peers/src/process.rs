@@ -179,6 +179,8 @@ pub struct Metactl {
     pub paths: Vec<PathBuf>,
     /// Services (`HOST:PORT`) that shall listen on a loopback port of the kernel's choice.
     pub services: Vec<String>,
+    /// Whether to open an admin port, on a loopback port of the kernel's choice.
+    pub admin: bool,
     /// Workers.
     pub concurrency: Option<usize>,
     /// Further flags.
@@ -194,6 +196,8 @@ pub struct Proxy {
     pub process: Process,
     /// Its listeners.
     pub listening: Vec<Listening>,
+    /// Its admin port, if one was asked for.
+    pub admin: Option<SocketAddr>,
 }
 
 impl Metactl {
@@ -204,21 +208,25 @@ impl Metactl {
         for service in &self.services {
             command.arg("--listen").arg(format!("{service}=127.0.0.1:0"));
         }
+        if self.admin {
+            command.args(["--admin", "127.0.0.1:0"]);
+        }
         if let Some(workers) = self.concurrency {
             command.arg("--concurrency").arg(workers.to_string());
         }
         command.args(&self.flags);
         let mut process = Process::start("metactl", &mut command, self.log.as_deref())?;
-        let mut listening = Vec::new();
+        let (mut listening, mut admin) = (Vec::new(), None);
         let end = Instant::now() + READY;
         loop {
             let line = process.line(end.saturating_duration_since(Instant::now()))?;
             if line == "ready" {
-                return Ok(Proxy { process, listening });
+                return Ok(Proxy { process, listening, admin });
             }
-            if let Some(listener) = parse(&line) {
-                listening.push(listener);
+            if let Some(address) = line.strip_prefix("admin ") {
+                admin = address.parse().ok();
             }
+            listening.extend(parse(&line));
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::local::Local;
 
 /// Size of a worker's read buffer.
 const READ_BUFFER: usize = 64 * 1024;
-/// A message that lacks at least this much is read into a buffer of its own.
+/// The rest of a message of at least this size is read into a buffer of its own.
 const OWN_BUFFER_FROM: usize = 16 * 1024;
 /// Messages that a connection handles in one turn.
 const TURN_MESSAGES: usize = 64;
@@ -104,7 +104,8 @@ impl Inbox {
         local: &Local,
     ) -> Poll<Result<usize, WireError>> {
         let missing = self.need.saturating_sub(self.buffer.len());
-        let count = if !self.borrowed && missing >= OWN_BUFFER_FROM && !self.buffer.is_empty() {
+        let has_own = !self.borrowed && !self.buffer.is_empty() && self.need >= OWN_BUFFER_FROM;
+        let count = if has_own && missing > 0 {
             let mut rest = (&mut self.buffer).limit(missing);
             ready!(poll_read_buf(Pin::new(stream), cx, &mut rest))
         } else {

@@ -58,6 +58,16 @@ impl Actor {
         timeout(PATIENCE, self.stream.write_all(bytes)).await.expect("in time").expect("the pipe is open");
     }
 
+    /// The same, for a pipe that the other side may close.
+    pub async fn try_send_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        timeout(PATIENCE, self.stream.write_all(bytes)).await.expect("in time")
+    }
+
+    /// Sends no more, but goes on reading.
+    pub async fn say_no_more(&mut self) {
+        self.stream.shutdown().await.expect("the pipe is open");
+    }
+
     /// Waits for the next frame; `None`: the other side has closed.
     pub async fn receive(&mut self) -> Option<Frame> {
         loop {
@@ -68,6 +78,14 @@ impl Actor {
             if read.unwrap_or(0) == 0 {
                 return None;
             }
+        }
+    }
+
+    /// Reads `count` bytes into `taken`, which has room for them.
+    pub async fn take_into(&mut self, taken: &mut Vec<u8>, count: usize) {
+        while taken.len() < count {
+            let read = timeout(PATIENCE, self.stream.read_buf(taken)).await.expect("in time");
+            assert_ne!(read.expect("the pipe is open"), 0);
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! Body of a request: Dubbo version, path, service version, method, argument types, arguments, attachments.
 
-use super::frame::{Frame, HESSIAN2, Header, Malformed};
+use super::frame::{Frame, HESSIAN2, Header};
 use super::hessian::{Reader, Value, Writer};
+use super::malformed::Malformed;
 use bytes::Bytes;
 
 /// A call, ready to be written under any id.

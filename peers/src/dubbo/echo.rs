@@ -3,8 +3,9 @@
 //! It looks at no more than it must (five strings are skipped by their lengths, the argument is copied as it
 //! stands) and writes once per read, since it shares a processor with the proxy that is measured.
 
-use super::frame::{self, HEADER, Header, Malformed, heartbeat_answer, status};
+use super::frame::{self, HEADER, Header, heartbeat_answer, status};
 use super::hessian::Reader;
+use super::malformed::Malformed;
 use crate::socket::{read_once, write_out};
 use bytes::{Buf, BufMut, BytesMut};
 use std::future::poll_fn;

@@ -4,8 +4,8 @@
 //! status (responses); request id, 8 bytes; length of the body, 4 bytes; numbers in network order.
 
 use super::hessian::Value;
+use super::malformed::Malformed;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use std::fmt;
 
 /// Bytes before the body.
 pub const HEADER: usize = 16;
@@ -49,25 +49,6 @@ pub mod status {
     /// The server has no thread left.
     pub const THREADPOOL_EXHAUSTED: u8 = 100;
 }
-
-/// Bytes that are not Dubbo, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Malformed(String);
-
-impl Malformed {
-    /// Not Dubbo, for this reason.
-    pub fn new(reason: impl Into<String>) -> Self {
-        Malformed(reason.into())
-    }
-}
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Malformed {}
 
 /// What stands before the body, but for its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,9 @@
 //! it), the value, the attachments. With any other status: one text.
 
 use super::call::attachments;
-use super::frame::{Frame, HESSIAN2, Header, Malformed, status};
+use super::frame::{Frame, HESSIAN2, Header, status};
 use super::hessian::{Reader, Value, Writer};
+use super::malformed::Malformed;
 use bytes::Bytes;
 
 /// Added to the number at the head of a body when attachments follow.

@@ -4,7 +4,7 @@
 //! bytes each (Java) or one of four bytes that counts as two (other languages); both are understood.
 
 use super::Value;
-use crate::dubbo::frame::Malformed;
+use crate::dubbo::malformed::Malformed;
 
 /// Deepest nesting of lists, maps and objects that is read; more is refused.
 pub const MAX_DEPTH: usize = 128;
