@@ -165,19 +165,19 @@ fn services_that_cannot_share_an_address_are_both_named_and_the_older_serves() {
     let rows = [
         (
             [dated(speaking("a", "redis"), 2026), dated(speaking("b", "redis"), 2025)],
-            "10:10: error: ServiceEntry shop/a: spec.ports[0]: 127.0.0.1 port 1 is taken by ServiceEntry shop/b (x.yaml:13), and \
+            "11:11: error: ServiceEntry shop/a: spec.ports[0]: 127.0.0.1 port 1 is taken by ServiceEntry shop/b (x.yaml:14), and \
              messages of redis do not say which service they are for; give one of them another address or port",
             r#"redis ""=b_1@b"#,
         ),
         (
             [speaking("a", "dubbo"), speaking("b", "redis")],
-            "18:10: error: ServiceEntry shop/b: spec.ports[0]: 127.0.0.1 port 1 is taken by ServiceEntry shop/a (x.yaml:5), which \
+            "19:11: error: ServiceEntry shop/b: spec.ports[0]: 127.0.0.1 port 1 is taken by ServiceEntry shop/a (x.yaml:6), which \
              speaks dubbo, not redis; give one of them another address or port",
             r#"dubbo ""=a_1@a"#,
         ),
         (
             [interface(speaking("a", "dubbo")), interface(speaking("b", "dubbo"))],
-            "18:10: error: ServiceEntry shop/b: spec.ports[0]: 127.0.0.1 port 1 is taken by ServiceEntry shop/a (x.yaml:5), and \
+            "19:11: error: ServiceEntry shop/b: spec.ports[0]: 127.0.0.1 port 1 is taken by ServiceEntry shop/a (x.yaml:6), and \
              messages for ServiceEntry shop/a and this one both name X.y; give each an annotation `interface` of its own",
             r#"dubbo "X.y"=a_1@a"#,
         ),
@@ -197,7 +197,7 @@ fn mistakes_in_services_are_named() {
     let rows = [
         (
             "ports: [{number: 1, name: tcp-metaprotocol-duboo}]\nresolution: DNS",
-            "6:28: error: ServiceEntry shop/a: spec.ports[0].name: port tcp-metaprotocol-duboo names no protocol (did you mean \
+            "6:29: error: ServiceEntry shop/a: spec.ports[0].name: port tcp-metaprotocol-duboo names no protocol (did you mean \
              `dubbo`?); there are dubbo and what ApplicationProtocol objects register",
         ),
         (
@@ -211,7 +211,7 @@ fn mistakes_in_services_are_named() {
         ),
         (
             "ports: [{number: 1, name: tcp-metaprotocol-dubbo}]\nresolution: STATIC\nendpoints: [{address: 10.0.0.1}, {address: b.c}]",
-            "8:47: error: ServiceEntry shop/a: spec.endpoints[1].address: \"b.c\" is not an IP address; names need \
+            "8:46: error: ServiceEntry shop/a: spec.endpoints[1].address: \"b.c\" is not an IP address; names need \
              `resolution: DNS` in their ServiceEntry",
         ),
         (
@@ -220,7 +220,7 @@ fn mistakes_in_services_are_named() {
         ),
         (
             "ports: [{number: 1, name: tcp-metaprotocol-dubbo}, {number: 1, name: tcp-metaprotocol-dubbo-2}]\nresolution: DNS",
-            "6:64: error: ServiceEntry shop/a: spec.ports[1].number: port 1 stands here twice",
+            "6:63: error: ServiceEntry shop/a: spec.ports[1].number: port 1 stands here twice",
         ),
         (
             "ports: [{number: 70000, name: tcp-metaprotocol-dubbo}]\nresolution: DNS",
@@ -290,26 +290,26 @@ fn mistakes_in_rules_are_named_and_the_rest_applies() {
     let rows = [
         (
             "{loadBalancer: {simple: ROUND_ROBBIN}}",
-            "17:66: error: DestinationRule shop/orders: spec.trafficPolicy.loadBalancer.simple: there is no ROUND_ROBBIN (did you \
+            "18:63: error: DestinationRule shop/orders: spec.trafficPolicy.loadBalancer.simple: there is no ROUND_ROBBIN (did you \
              mean `ROUND_ROBIN`?); there are ROUND_ROBIN, LEAST_REQUEST, LEAST_CONN, UNSPECIFIED",
         ),
         (
             "{loadBalancer: {simple: RANDOM}}",
-            "17:66: warning: DestinationRule shop/orders: spec.trafficPolicy.loadBalancer.simple: RANDOM is not supported yet; \
+            "18:63: warning: DestinationRule shop/orders: spec.trafficPolicy.loadBalancer.simple: RANDOM is not supported yet; \
              requests go to the less loaded endpoint of two",
         ),
         (
             "{loadBalancer: {consistentHash: {httpHeaderName: a}}}",
-            "17:58: warning: DestinationRule shop/orders: spec.trafficPolicy.loadBalancer.consistentHash: not supported yet, so it \
+            "18:55: warning: DestinationRule shop/orders: spec.trafficPolicy.loadBalancer.consistentHash: not supported yet, so it \
              has no effect",
         ),
         (
             "{connectionPool: {tcp: {connectTimeout: 0s}}}",
-            "17:82: error: DestinationRule shop/orders: spec.trafficPolicy.connectionPool.tcp.connectTimeout: must be more than 0s",
+            "18:79: error: DestinationRule shop/orders: spec.trafficPolicy.connectionPool.tcp.connectTimeout: must be more than 0s",
         ),
         (
             "{connectionPool: {tcp: {maxConnections: -1}}}",
-            "17:82: error: DestinationRule shop/orders: spec.trafficPolicy.connectionPool.tcp.maxConnections: must be at least 0, \
+            "18:79: error: DestinationRule shop/orders: spec.trafficPolicy.connectionPool.tcp.maxConnections: must be at least 0, \
              not -1",
         ),
     ];
@@ -398,7 +398,7 @@ fn options_that_differ_on_one_address_are_named() {
     assert_eq!(
         said(&loaded),
         [
-            "20:29: error: MetaRouter shop/b: spec.options.downstream: hosts a and b share 127.0.0.1 port 1, so their options \
+            "22:30: error: MetaRouter shop/b: spec.options.downstream: hosts a and b share 127.0.0.1 port 1, so their options \
           must be the same; those of a are in force"
         ]
     );

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Lines of standard output that may wait to be read; later ones only go to the log.
@@ -47,13 +47,14 @@ impl std::error::Error for Failed {}
 
 type Words = Arc<Mutex<VecDeque<String>>>;
 
-/// A running child. Killed when dropped.
+/// A running child. Killed when dropped; its standard input stays open until then, and brings it nothing.
 #[derive(Debug)]
 pub struct Process {
     name: String,
     child: Child,
     lines: Receiver<String>,
     words: Words,
+    listeners: Vec<JoinHandle<()>>,
 }
 
 impl Process {
@@ -68,19 +69,21 @@ impl Process {
             .transpose()?;
         let second = log.as_ref().and_then(|log| log.try_clone().ok());
         let program = command.get_program().to_string_lossy().into_owned();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
             command.spawn().map_err(|error| failed(format!("cannot start {name} ({program}): {error}")))?;
         let (send, lines) = sync_channel(LINES);
         let words = Words::default();
+        let mut listeners = Vec::new();
         if let Some(stdout) = child.stdout.take() {
-            thread::spawn(move || listen(stdout, log, &mut |line| drop(SyncSender::try_send(&send, line))));
+            let mut pass_on = move |line| drop(SyncSender::try_send(&send, line));
+            listeners.push(thread::spawn(move || listen(stdout, log, &mut pass_on)));
         }
         if let Some(stderr) = child.stderr.take() {
             let words = Arc::clone(&words);
-            thread::spawn(move || listen(stderr, second, &mut |line| keep(&words, line)));
+            listeners.push(thread::spawn(move || listen(stderr, second, &mut |line| keep(&words, line))));
         }
-        Ok(Process { name: name.to_owned(), child, lines, words })
+        Ok(Process { name: name.to_owned(), child, lines, words, listeners })
     }
 
     /// Its process id.
@@ -105,15 +108,25 @@ impl Process {
         Ok(kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM)?)
     }
 
-    /// Waits for its end, at most `within`.
+    /// Ends it at once (SIGKILL), and waits until all that it has printed is in the log.
+    pub fn kill(&mut self) -> Result<(), Failed> {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        self.wait(READY).map(drop)
+    }
+
+    /// Waits for its end and for all that it has printed to be in the log, at most `within`.
     pub fn wait(&mut self, within: Duration) -> Result<ExitStatus, Failed> {
         let end = Instant::now() + within;
         loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return Ok(status),
-                Ok(None) if Instant::now() < end => thread::sleep(LOOK),
-                Ok(None) => return Err(self.failed(&format!("did not end within {within:?}"))),
-                Err(error) => return Err(self.failed(&format!("cannot be waited for: {error}"))),
+            let ended = self.child.try_wait();
+            let ended = ended.map_err(|error| self.failed(&format!("cannot be waited for: {error}")))?;
+            let is_late = Instant::now() >= end;
+            match ended {
+                // A child of its own may hold its output open longer than it lives.
+                Some(status) if is_late || self.has_been_heard() => return Ok(status),
+                None if is_late => return Err(self.failed(&format!("did not end within {within:?}"))),
+                _ => thread::sleep(LOOK),
             }
         }
     }
@@ -126,6 +139,10 @@ impl Process {
     /// The last lines of its standard error.
     pub fn last_words(&self) -> Vec<String> {
         self.words.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    fn has_been_heard(&self) -> bool {
+        self.listeners.iter().all(JoinHandle::is_finished)
     }
 
     fn failed(&self, what: &str) -> Failed {

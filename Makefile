@@ -1,0 +1,63 @@
+# `make help` says what there is. CARGO_TARGET_DIR is respected; ARGS and TEST_FLAGS are handed on where it says so.
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+BIN := $(TARGET)/release
+JAVA_PEER := tests/interop/dubbo-java
+JAR := $(JAVA_PEER)/target/dubbo-interop.jar
+DENY_VERSION := 0.20.2
+
+# One set of packages for all who run a release build, so that nobody's build replaces another's.
+RELEASE := -p metactl -p dubbo-isolation -p bench
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test rules bench lint fmt doc check release interop generate tools clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+
+demo: release ## Show how a MetaRouter keeps batch jobs from hurting user traffic (needs Rust only)
+	$(BIN)/dubbo-isolation --metactl $(BIN)/metactl $(ARGS)
+
+test: tools release interop ## Run all tests, against real Apache Dubbo too (TEST_FLAGS for cargo test)
+	METACTL_BIN=$(BIN)/metactl DUBBO_INTEROP_JAR=$(abspath $(JAR)) cargo test --workspace $(TEST_FLAGS)
+
+rules: ## Check the house rules: crate edges, order of modules, files, documents
+	cargo test -q -p e2e --test house_rules
+
+bench: release ## Compare the proxy with a floor program on one processor (ARGS for bench row)
+	$(BIN)/bench row $(ARGS)
+
+lint: ## Check format, clippy, rustdoc, and dependencies (bans, licences, sources)
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	@command -v cargo-deny >/dev/null || { echo "installing cargo-deny $(DENY_VERSION) by cargo"; \
+		cargo install cargo-deny --locked --version $(DENY_VERSION); }
+	cargo deny --locked check bans licenses sources
+
+fmt: ## Format all Rust code
+	cargo fmt --all
+
+doc: ## Build the documentation of all crates
+	cargo doc --workspace --no-deps
+
+check: ## Type-check everything, tests included
+	cargo check --workspace --all-targets
+
+release: ## Build the release binaries: metactl, dubbo-isolation, bench
+	cargo build --release $(RELEASE)
+
+interop: $(JAR) ## Build the Java consumer and provider
+$(JAR): $(JAVA_PEER)/pom.xml $(shell find $(JAVA_PEER)/src -type f) | tools
+	cd $(JAVA_PEER) && mvn -q -B package
+	touch $@
+
+generate: ## Rewrite generated files: custom resource definitions, protocol buffers
+	UPDATE=1 cargo test -q -p crds -p xds --test generated
+
+tools: ## Install what tests need and this machine lacks: Java 17 or later, Maven, valgrind (by apt-get)
+	@.ci/run tools
+
+clean: ## Remove what was built
+	cargo clean
+	rm -rf $(JAVA_PEER)/target
