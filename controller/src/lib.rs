@@ -1,4 +1,4 @@
-//! The control plane: MetaRouter and its company become xDS resources.
+//! The control plane: `MetaRouter` and its company become xDS resources.
 //!
 //! Objects come from a [`source`], [`translate`] turns the whole set into resources and diagnostics without any I/O,
 //! [`snapshot`] keeps the last good version of each object and finds what changed, and [`app`] sends that to a proxy.

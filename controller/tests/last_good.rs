@@ -1,5 +1,7 @@
 //! Mistakes made while a controller runs: what was good stays in force, object by object.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what cannot go on is a failed test")]
+
 mod support;
 
 use std::fs;

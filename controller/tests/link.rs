@@ -1,5 +1,7 @@
 //! The link to a proxy: what is sent, when, and what becomes of refusals.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what cannot go on is a failed test")]
+
 mod support;
 
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,6 @@
-//! MetaRouters: what their routes mean, and what is said about those that mean nothing.
+//! `MetaRouter`s: what their routes mean, and what is said about those that mean nothing.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what cannot go on is a failed test")]
 
 mod support;
 
@@ -6,7 +8,7 @@ use support::{ORDERS, SUBSETS, documents, lines_of, load, router, said};
 
 const HOST: &str = "orders.shop.svc.cluster.local";
 
-/// The routes that a MetaRouter's spec comes to, without the parts that are always the same.
+/// The routes that a `MetaRouter`'s spec comes to, without the parts that are always the same.
 fn routes(spec: &str) -> (Vec<String>, Vec<String>) {
     let loaded = load(&documents(&[ORDERS, SUBSETS, &router(spec)])).unwrap();
     let prefix = format!("route {HOST}_20880 ");
@@ -62,7 +64,7 @@ fn a_route_means_what_it_says() {
         ),
         (format!("routes: [{{route: [{{{v1}, weight: 7}}]}}]"), vec!["routes[0] -> @v1 100%"]),
         (
-            format!("routes: [{{route: [{{destination: {{host: orders, port: {{number: 20880}}}}}}]}}]"),
+            "routes: [{route: [{destination: {host: orders, port: {number: 20880}}}]}]".into(),
             vec!["routes[0] -> @ 100%"],
         ),
         ("exportTo: ['*']".into(), vec!["default -> @ 100%"]),
@@ -197,6 +199,17 @@ fn a_route_whose_conditions_cannot_be_read_is_left_out() {
 fn a_router_with_something_that_is_not_supported_outside_of_its_routes_serves_nothing() {
     let (routes, _) = routes(&format!("gateways: [edge]\n{}", one("")));
     assert_eq!(routes, ["default -> @ 100%"]);
+}
+
+#[test]
+fn a_router_that_serves_nothing_is_told_all_its_mistakes_at_once() {
+    let destination = format!("route: [{{destination: {{host: {HOST}, subset: v9}}}}]");
+    let spec = format!("gateways: [edge]\nroutes:\n- {destination}\n  timeout: soon");
+    let (_, lines) = routes(&spec);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    let unknown = router(&spec).replace("hosts: [orders", "hosts: [nobody");
+    let lines = said(&load(&documents(&[ORDERS, SUBSETS, &unknown])).unwrap());
+    assert_eq!(lines.len(), 3, "the destination is not looked for: {lines:?}");
 }
 
 #[test]

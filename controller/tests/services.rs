@@ -1,4 +1,6 @@
-//! ServiceEntries, WorkloadEntries, DestinationRules, ApplicationProtocols: what they come to, and what is said of them.
+//! `ServiceEntry` objects, `WorkloadEntry` objects, `DestinationRule`s, `ApplicationProtocol`s: what they come to, and what is said of them.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what cannot go on is a failed test")]
 
 mod support;
 
@@ -7,7 +9,7 @@ use support::{ORDERS, SUBSETS, documents, lines, lines_of, load, load_with, rout
 
 const HOST: &str = "orders.shop.svc.cluster.local";
 
-/// A ServiceEntry `shop/<name>` of host `<name>` with this spec beside its hosts.
+/// A `ServiceEntry` `shop/<name>` of host `<name>` with this spec beside its hosts.
 fn service(name: &str, spec: &str) -> String {
     format!(
         "apiVersion: networking.istio.io/v1alpha3\nkind: ServiceEntry\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  \

@@ -24,6 +24,7 @@ use crate::{FreeForm, Status};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::duplicated_attributes, reason = "each column of kube's derive has the same keys")]
 pub struct ApplicationProtocolSpec {
     /// The protocol's name in port names, compared without regard to ASCII case. It may contain `-`.
     #[schemars(length(min = 1, max = 63))]

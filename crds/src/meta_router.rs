@@ -175,7 +175,7 @@ pub struct Destination {
     /// The service's host.
     #[schemars(length(min = 1, max = 253))]
     pub host: String,
-    /// A subset that the service's DestinationRule defines. Absent: the whole service.
+    /// A subset that the service's `DestinationRule` defines. Absent: the whole service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub subset: Option<String>,

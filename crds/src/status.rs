@@ -11,7 +11,7 @@ pub struct Status {
     /// The generation of the object that `conditions` speak of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// One per type: Accepted, ResolvedRefs, Programmed.
+    /// One per type: `Accepted`, `ResolvedRefs`, `Programmed`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

@@ -54,7 +54,7 @@ impl Documents {
     fn read_one(&mut self, file: &Arc<Path>, node: Arc<Node>) {
         match identify(&node) {
             Ok(Identity::Ours(kind, name)) => {
-                self.read_object(kind, name, Location { file: Arc::clone(file), tree: node })
+                self.read_object(kind, name, Location { file: Arc::clone(file), tree: node });
             }
             Ok(Identity::PassedOver(kind)) => {
                 debug!(file = %file.display(), line = node.position.line, kind, "kind is not used; passed over");
@@ -77,9 +77,10 @@ impl Documents {
     fn read_object(&mut self, kind: Kind, name: String, location: Location) {
         let mut findings = Findings::default();
         let metadata = Metadata::read(&location.tree, &mut findings);
-        let namespace = match kind.is_cluster_scoped() {
-            true => String::new(),
-            false => metadata.namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
+        let namespace = if kind.is_cluster_scoped() {
+            String::new()
+        } else {
+            metadata.namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned())
         };
         let spec = read_spec(kind, &location.tree, &mut findings);
         let mut object = Object {
@@ -90,12 +91,13 @@ impl Documents {
             unserved: Vec::new(),
             location: Some(location),
         };
-        let is_sound = findings.invalid.is_empty() && !(kind.is_ours() && !findings.unknown.is_empty());
+        let is_sound = findings.invalid.is_empty() && (findings.unknown.is_empty() || !kind.is_ours());
         for (path, message) in findings.unknown {
-            match kind.is_ours() {
-                true => self.diagnostics.push(Diagnostic::of_key(&object, Severity::Error, path, message)),
+            if kind.is_ours() {
+                self.diagnostics.push(Diagnostic::of_key(&object, Severity::Error, path, message));
+            } else {
                 // What it is worth saying about it depends on whether the object is served.
-                false => object.unserved.push(path),
+                object.unserved.push(path);
             }
         }
         for (path, message) in findings.invalid {
@@ -202,12 +204,11 @@ fn read_spec(kind: Kind, node: &Node, findings: &mut Findings) -> serde_json::Va
         .get(&kind)
         .and_then(|definition| definition.schema().properties.as_ref()?.get("spec"))
         .expect("each kind that is read has a definition, made from a type with a spec");
-    match node.get("spec") {
-        Some(spec) => schema::check(spec, schema, &FieldPath::spec(), findings),
-        None => {
-            findings.invalid.push((FieldPath::spec(), "is missing".to_owned()));
-            serde_json::Value::Null
-        }
+    if let Some(spec) = node.get("spec") {
+        schema::check(spec, schema, &FieldPath::spec(), findings)
+    } else {
+        findings.invalid.push((FieldPath::spec(), "is missing".to_owned()));
+        serde_json::Value::Null
     }
 }
 
@@ -244,13 +245,11 @@ impl Metadata {
         }
         if let Some(Node { content: Content::Map(entries), .. }) = metadata.get("annotations") {
             for entry in entries {
-                match entry.value.text() {
-                    Some(text) => drop(read.annotations.insert(entry.key.clone(), text.to_owned())),
-                    None => {
-                        let message =
-                            "the value of an annotation must be a string; put it in quotes".to_owned();
-                        findings.invalid.push((at.field("annotations").field(&entry.key), message));
-                    }
+                if let Some(text) = entry.value.text() {
+                    read.annotations.insert(entry.key.clone(), text.to_owned());
+                } else {
+                    let message = "the value of an annotation must be a string; put it in quotes".to_owned();
+                    findings.invalid.push((at.field("annotations").field(&entry.key), message));
                 }
             }
         }

@@ -3,8 +3,8 @@
 //! A source hands over whole sets of objects, never changes: what changed is found once, after translation. It also
 //! takes the status of its objects back, and shows it as its users expect.
 
-mod document;
 pub mod folder;
+mod document;
 mod schema;
 mod yaml;
 

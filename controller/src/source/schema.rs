@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use crate::source::yaml;
 
-    /// What is said about a MetaRouter's spec.
+    /// What is said about a `MetaRouter`'s spec.
     fn findings(spec: &str) -> Vec<String> {
         let node = yaml::documents(spec).unwrap().remove(0);
         let definition = Definition::of_kind("MetaRouter").unwrap();

@@ -183,11 +183,8 @@ mod tests {
 
     #[test]
     fn aliases_are_bounded() {
-        let mut bomb = "a0: &a0 [x]\n".to_owned();
-        for level in 1..40 {
-            let list = vec![format!("*a{}", level - 1); 9].join(", ");
-            bomb.push_str(&format!("a{level}: &a{level} [{list}]\n"));
-        }
+        let level = |i: usize| format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 9].join(", "));
+        let bomb: String = std::iter::once("a0: &a0 [x]\n".to_owned()).chain((1..40).map(level)).collect();
         assert!(documents(&bomb).is_err());
     }
 }

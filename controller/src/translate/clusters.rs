@@ -1,11 +1,11 @@
-//! The clusters that routes need, and the subsets that DestinationRules name, with their endpoints.
+//! The clusters that routes need, and the subsets that `DestinationRule`s name, with their endpoints.
 //!
 //! Subsets come before a route needs them, so that a route that changes to one finds it there.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use super::model::{Cluster, ClusterId, Discovery, Endpoints, Settings, Traced};
+use super::model::{Action, Cluster, ClusterId, Discovery, Endpoints, Settings, Traced};
 use super::report::Report;
 use super::routers::Routers;
 use super::routes::Routes;
@@ -24,11 +24,12 @@ pub(crate) fn all(
     services: &Services<'_>,
     rules: &Rules<'_>,
     routers: &Routers<'_>,
-    routes: &Routes,
+    tables: &Routes,
     report: &mut Report,
 ) -> Clusters {
-    let routes = routes.configurations.iter().flat_map(|configuration| &configuration.value.routes);
-    let mut needed: BTreeSet<ClusterId> = routes.flat_map(|route| route.action.clusters()).cloned().collect();
+    let actions =
+        tables.configurations.iter().flat_map(|table| &table.value.routes).map(|route| &route.action);
+    let mut needed: BTreeSet<ClusterId> = actions.flat_map(Action::clusters).cloned().collect();
     for service in services.iter() {
         if let Some(rule) = rules.get(service.host) {
             warn_of_empty_subsets(service, rule, report);

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// The longest that is accepted: a year. Whatever is meant by more is a slip.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 /// Units by their nanoseconds; longer names first where one begins with another.
 const UNITS: [(&str, u64); 8] = [
@@ -38,10 +38,10 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         total = total.checked_add(part).ok_or_else(wrong)?;
         rest = after;
     }
-    match total > LONGEST {
-        true => Err(format!("{text} is longer than a year; write 0s where there is to be no limit")),
-        false => Ok(total),
+    if total > LONGEST {
+        return Err(format!("{text} is longer than a year; write 0s where there is to be no limit"));
     }
+    Ok(total)
 }
 
 #[cfg(test)]

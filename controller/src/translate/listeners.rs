@@ -66,9 +66,10 @@ fn listener(
     let is_alone = kept.len() == 1;
     let service = |((service, own_port), name): &(Member<'_, '_>, String)| ListenerService {
         // Alone, it takes every message, unless its annotation says which are its own.
-        name: match is_alone && (service.interface.is_none() || !own_port.protocol.names_services()) {
-            true => String::new(),
-            false => name.clone(),
+        name: if is_alone && (service.interface.is_none() || !own_port.protocol.names_services()) {
+            String::new()
+        } else {
+            name.clone()
         },
         route_config_name: xds::names::route_config(service.host, port),
         host: service.host.to_owned(),

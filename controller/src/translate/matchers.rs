@@ -1,33 +1,41 @@
 //! The conditions of a route.
 //!
-//! Regular expressions are compiled here only to see that they can be: with the syntax and the limits of the data path,
-//! so that what is accepted here is accepted there.
+//! Regular expressions are compiled here only to see that they can be, with the syntax and the limits of the proxy; the
+//! proxy has the last word.
 
 use std::collections::BTreeMap;
 
 use crds::{AttributeMatch, MetaRouterSpec, RouteMatch, ValueMatch};
 use regex_automata::meta;
+use regex_automata::nfa::thompson::WhichCaptures;
+use regex_automata::util::syntax;
 
 use super::model::{AttributeMatcher, Matcher, ValueMatcher};
 use super::report::Report;
 use crate::object::Object;
 use crate::tree::FieldPath;
 
-/// Size of a compiled regular expression, in bytes, at most: the data path's own limit.
-pub const REGEX_SIZE_LIMIT: usize = 1 << 20;
+/// Bytes that a regular expression may have as text: the proxy's limit, as the two below.
+pub const REGEX_LENGTH_LIMIT: usize = 4096;
+
+/// Groups and repetitions inside each other that a regular expression may have.
+pub const REGEX_NEST_LIMIT: u32 = 64;
+
+/// Bytes that a compiled regular expression may take.
+pub const REGEX_SIZE_LIMIT: usize = 256 << 10;
 
 /// The conditions of a route, whose `match` stands at `path`; `None` where one of them cannot be read.
 pub(crate) fn read(
     object: &Object<MetaRouterSpec>,
-    matches: Option<&RouteMatch>,
+    from: Option<&RouteMatch>,
     path: &FieldPath,
     report: &mut Report,
 ) -> Option<Vec<AttributeMatcher>> {
     let path = path.field("attributes");
-    let mut matchers = Vec::new();
+    let mut conditions = Vec::new();
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
     let mut is_sound = true;
-    for (name, condition) in matches.into_iter().flat_map(|matches| &matches.attributes) {
+    for (name, condition) in from.into_iter().flat_map(|from| &from.attributes) {
         let at = path.field(name);
         let problem = if name.is_empty() {
             Some("an attribute must have a name".to_owned())
@@ -39,14 +47,14 @@ pub(crate) fn read(
             })
         };
         match problem.map_or_else(|| matcher(condition), |problem| Err((None, problem))) {
-            Ok(matcher) => matchers.push(AttributeMatcher { name: name.clone(), matcher }),
+            Ok(matcher) => conditions.push(AttributeMatcher { name: name.clone(), matcher }),
             Err((field, message)) => {
                 is_sound = false;
                 report.error(object, &field.map_or(at.clone(), |field| field.under(&at)), message);
             }
         }
     }
-    is_sound.then_some(matchers)
+    is_sound.then_some(conditions)
 }
 
 /// Where in a condition a mistake is.
@@ -114,25 +122,29 @@ fn compile(regex: &str) -> Result<(), String> {
     if regex.is_empty() {
         return Err("must not be empty; `{}` asks only that the attribute is there".to_owned());
     }
-    let builder = || {
-        let mut builder = meta::Regex::builder();
-        builder.configure(meta::Config::new().nfa_size_limit(Some(REGEX_SIZE_LIMIT)));
-        builder
-    };
-    // First alone: `a)|(b` is no expression, although it would be one in the group that makes it match whole values.
-    let result = builder().build(regex).and_then(|_| builder().build(&format!("^(?:{regex})$")));
-    result.map(drop).map_err(|error| {
-        if let Some(limit) = error.size_limit() {
-            return format!("{regex:?} is too large: compiled it exceeds {} KiB", limit >> 10);
-        }
-        let detail = error.syntax_error().map_or_else(|| error.to_string(), ToString::to_string);
-        let detail = detail.rsplit_once("error: ").map_or(detail.as_str(), |(_, last)| last).trim();
-        let advice = match regex.starts_with('*') {
-            true => "; `.*` is any text, and `{}` asks only that the attribute is there",
-            false => "",
-        };
+    if regex.len() > REGEX_LENGTH_LIMIT {
+        return Err(format!("is {} bytes long; at most {REGEX_LENGTH_LIMIT} are allowed", regex.len()));
+    }
+    let syntax = syntax::Config::new().utf8(false).nest_limit(REGEX_NEST_LIMIT);
+    syntax::parse_with(regex, &syntax).map_err(|error| {
+        let text = error.to_string();
+        let detail = text.rsplit_once("error: ").map_or(text.as_str(), |(_, last)| last).trim();
+        let advice = if regex.starts_with('*') { "; `.*` is any text, and `{}` any value" } else { "" };
         format!("{regex:?} is not a regular expression: {detail}{advice}")
-    })
+    })?;
+    // The proxy's classes such as `\w` are of ASCII. With all classes so, the size is never more than what the proxy
+    // measures: what is refused here would be refused there.
+    let Ok(smallest) = syntax::parse_with(regex, &syntax.unicode(false)) else { return Ok(()) };
+    let config = meta::Config::new()
+        .utf8_empty(false)
+        .which_captures(WhichCaptures::None)
+        .nfa_size_limit(Some(REGEX_SIZE_LIMIT));
+    match meta::Builder::new().configure(config).build_from_hir(&smallest) {
+        Err(error) if error.size_limit().is_some() => {
+            Err(format!("{regex:?} is too large: compiled it takes more than {} KiB", REGEX_SIZE_LIMIT >> 10))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -179,11 +191,11 @@ mod tests {
             (json!({ "regex": "a)|(b" }), r#""a)|(b" is not a regular expression: unopened group"#),
             (
                 json!({ "regex": "*" }),
-                r#""*" is not a regular expression: repetition operator missing expression; `.*` is any text, and `{}` asks only that the attribute is there"#,
+                r#""*" is not a regular expression: repetition operator missing expression; `.*` is any text, and `{}` any value"#,
             ),
             (
                 json!({ "regex": "(?:a{1000}){1000}" }),
-                r#""(?:a{1000}){1000}" is too large: compiled it exceeds 1024 KiB"#,
+                r#""(?:a{1000}){1000}" is too large: compiled it takes more than 256 KiB"#,
             ),
         ];
         for (json, expected) in rows {

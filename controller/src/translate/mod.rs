@@ -1,22 +1,22 @@
 //! Objects become resources: a pure function of all objects, with everything there is to say about them.
 //!
 //! Stages, each a file: `protocols` (what ports may speak), `services` (hosts, addresses, ports, endpoints), `rules`
-//! (subsets and policies), `routers` (which MetaRouter serves a host), `routes` and `matchers` (what a route means),
+//! (subsets and policies), `routers` (which `MetaRouter` serves a host), `routes` and `matchers` (what a route means),
 //! `clusters` and `listeners` (what the routes need), `encode` (the wire). `model` is what they build; versions are its
 //! hashes. A mistake never stops the rest: see [`Translation::failed`].
 
-mod clusters;
-mod duration;
-mod encode;
 mod listeners;
-mod matchers;
-mod model;
-mod protocols;
-mod report;
-mod routers;
+mod clusters;
 mod routes;
+mod routers;
 mod rules;
 mod services;
+mod protocols;
+mod matchers;
+mod encode;
+mod duration;
+mod report;
+mod model;
 
 use std::collections::BTreeSet;
 
@@ -25,16 +25,16 @@ use xds::Resource;
 use crate::object::{Key, Objects};
 use crate::status::{Diagnostic, Severity};
 
-pub use matchers::REGEX_SIZE_LIMIT;
+pub use matchers::{REGEX_LENGTH_LIMIT, REGEX_NEST_LIMIT, REGEX_SIZE_LIMIT};
 
 /// What the translation is told beside the objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The namespace whose MetaRouters may route the hosts of all others.
+    /// The namespace whose `MetaRouter`s may route the hosts of all others.
     pub root_namespace: String,
-    /// Let every MetaRouter route the hosts of all namespaces.
+    /// Let every `MetaRouter` route the hosts of all namespaces.
     pub allow_cross_namespace: bool,
-    /// The namespace that the proxies stand in, whose DestinationRules come before those of the service's own.
+    /// The namespace that the proxies stand in, whose `DestinationRule`s come before those of the service's own.
     pub own_namespace: Option<String>,
 }
 
@@ -70,14 +70,14 @@ pub fn translate(objects: &Objects, options: &Options) -> Translation {
     let services = services::Services::of(objects, &protocols, &mut report);
     let rules = rules::Rules::of(objects, &services, options, &mut report);
     let routers = routers::Routers::of(objects, &services, options, &mut report);
-    let routes = routes::all(&services, &rules, &routers, &mut report);
-    let clusters = clusters::all(&services, &rules, &routers, &routes, &mut report);
+    let tables = routes::all(&services, &rules, &routers, &mut report);
+    let clusters = clusters::all(&services, &rules, &routers, &tables, &mut report);
     let listeners = listeners::all(&services, &routers, &mut report);
     let mut resources: Vec<Resource> = Vec::new();
     resources.extend(clusters.clusters.iter().map(encode::cluster));
     resources.extend(clusters.endpoints.iter().map(encode::endpoints));
     resources.extend(listeners.iter().map(encode::listener));
-    resources.extend(routes.configurations.iter().map(encode::routes));
+    resources.extend(tables.configurations.iter().map(encode::routes));
     resources.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     Translation { resources, diagnostics: report.into_diagnostics() }
 }

@@ -131,7 +131,7 @@ pub(crate) enum Discovery {
     Dns(BTreeSet<(String, u16)>),
 }
 
-/// What a DestinationRule says about a cluster.
+/// What a `DestinationRule` says about a cluster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Settings {
     pub(crate) balancing: Balancing,

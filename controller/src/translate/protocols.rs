@@ -1,4 +1,4 @@
-//! What ports may speak: the built-in protocols and those that ApplicationProtocol objects register.
+//! What ports may speak: the built-in protocols and those that `ApplicationProtocol` objects register.
 
 use std::collections::BTreeMap;
 

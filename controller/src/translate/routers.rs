@@ -1,6 +1,6 @@
-//! Which MetaRouter serves a host: the oldest of those that may.
+//! Which `MetaRouter` serves a host: the oldest of those that may.
 //!
-//! A MetaRouter with something in it that is not supported yet, outside of its routes, serves nothing: half of what was
+//! A `MetaRouter` with something in it that is not supported yet, outside of its routes, serves nothing: half of what was
 //! asked for could be worse than none of it.
 
 use std::collections::BTreeMap;
@@ -13,9 +13,15 @@ use super::services::{Service, Services};
 use crate::object::{Object, Objects};
 use crate::tree::FieldPath;
 
-/// The MetaRouters that serve, by host.
+/// All `MetaRouter`s.
 #[derive(Debug, Default)]
-pub(crate) struct Routers<'a>(BTreeMap<&'a str, &'a Object<MetaRouterSpec>>);
+pub(crate) struct Routers<'a> {
+    /// Those that serve, by host.
+    serving: BTreeMap<&'a str, &'a Object<MetaRouterSpec>>,
+    /// The others, and the host that each is for, where that is served: their routes are read as well, so that all
+    /// their mistakes are told at once.
+    idle: Vec<(&'a Object<MetaRouterSpec>, Option<&'a str>)>,
+}
 
 impl<'a> Routers<'a> {
     pub(crate) fn of(
@@ -24,50 +30,47 @@ impl<'a> Routers<'a> {
         options: &Options,
         report: &mut Report,
     ) -> Self {
-        let mut all: BTreeMap<&'a str, &'a Object<MetaRouterSpec>> = BTreeMap::new();
+        let mut all = Self::default();
         for object in &objects.routers {
-            let hosts = FieldPath::spec().field("hosts");
+            let place = FieldPath::spec().field("hosts");
+            let is_supported = is_supported(object, report);
             let [host] = object.spec.hosts.as_slice() else {
                 let message = format!("must hold exactly one host, not {}", object.spec.hosts.len());
-                report.error(object, &hosts, message);
+                report.error(object, &place, message);
+                all.idle.push((object, None));
                 continue;
             };
-            let is_supported = is_supported(object, report);
+            let place = place.index(0);
             let Some(service) = services.find(host, &object.key.namespace) else {
-                let message =
-                    format!("{}; these routes serve nothing", services.why_not(host, &object.key.namespace));
-                report.warning(object, &hosts.index(0), message);
+                let why = services.why_not(host, &object.key.namespace);
+                report.warning(object, &place, format!("{why}; these routes serve nothing"));
+                all.idle.push((object, None));
                 continue;
             };
-            if !may_route(object, service, options) {
-                let message = format!(
-                    "a MetaRouter of namespace {} may not route host {host}, which {} defines; move it to namespace {} or \
-                     {}, or allow this with --allow-cross-namespace",
-                    object.key.namespace,
-                    service.object.key,
-                    service.object.key.namespace,
-                    options.root_namespace
-                );
-                report.error(object, &hosts.index(0), message);
-                continue;
+            let refusal = refusal(object, service, options).or_else(|| {
+                let winner = all.serving.get(service.host).filter(|_| is_supported)?;
+                Some(format!("host {host} is routed by {} already, which is older", winner.describe()))
+            });
+            if refusal.is_none() && is_supported {
+                all.serving.insert(service.host, object);
+            } else {
+                all.idle.push((object, Some(service.host)));
             }
-            if !is_supported {
-                continue;
+            if let Some(refusal) = refusal {
+                report.error(object, &place, refusal);
             }
-            if let Some(winner) = all.get(service.host) {
-                let message =
-                    format!("host {host} is routed by {} already, which is older", winner.describe());
-                report.error(object, &hosts.index(0), message);
-                continue;
-            }
-            all.insert(service.host, object);
         }
-        Self(all)
+        all
     }
 
-    /// The MetaRouter that serves a host.
+    /// Those that serve nothing, and the host that each is for, where that is served.
+    pub(crate) fn idle(&self) -> impl Iterator<Item = (&'a Object<MetaRouterSpec>, Option<&'a str>)> {
+        self.idle.iter().copied()
+    }
+
+    /// The `MetaRouter` that serves a host.
     pub(crate) fn get(&self, host: &str) -> Option<&'a Object<MetaRouterSpec>> {
-        self.0.get(host).copied()
+        self.serving.get(host).copied()
     }
 
     /// Options of a protocol's codec for connections from clients of a host.
@@ -91,9 +94,19 @@ fn above(base: &FreeForm, own: Option<&FreeForm>) -> FreeForm {
     options
 }
 
-fn may_route(object: &Object<MetaRouterSpec>, service: &Service<'_>, options: &Options) -> bool {
-    let namespace = &object.key.namespace;
-    options.allow_cross_namespace || namespace == service.namespace() || *namespace == options.root_namespace
+/// Why a `MetaRouter` may not route a service.
+fn refusal(object: &Object<MetaRouterSpec>, service: &Service<'_>, options: &Options) -> Option<String> {
+    let (own, root) = (&object.key.namespace, &options.root_namespace);
+    if options.allow_cross_namespace || own == service.namespace() || own == root {
+        return None;
+    }
+    Some(format!(
+        "a MetaRouter of namespace {own} may not route host {}, which {} defines; move it to namespace {} or {root}, or \
+         allow this with --allow-cross-namespace",
+        service.host,
+        service.object.key,
+        service.namespace()
+    ))
 }
 
 fn is_supported(object: &Object<MetaRouterSpec>, report: &mut Report) -> bool {

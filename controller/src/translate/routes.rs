@@ -43,14 +43,12 @@ pub(crate) fn all(
                 Traced { value: RouteConfiguration { name, routes: Vec::new() }, origins: Vec::new() };
             match routers.get(service.host) {
                 Some(router) if !router.spec.routes.is_empty() => {
-                    let mut reader = Reader { router, port, services, rules, report, problem: None };
-                    for i in 0..router.spec.routes.len() {
-                        if let Some(route) = reader.route(i) {
-                            all.value.routes.push(route);
-                            all.origins.push(router.origin(&FieldPath::spec().field("routes").index(i)));
-                        }
+                    let mut reader =
+                        Reader { router, port: Some(port), services, rules, report, problem: None };
+                    for (path, route) in reader.routes() {
+                        all.value.routes.push(route);
+                        all.origins.push(router.origin(&path));
                     }
-                    warn_of_unreachable(router, report);
                 }
                 _ => {
                     all.value.routes.push(default_route(service, port));
@@ -58,6 +56,13 @@ pub(crate) fn all(
                 }
             }
             configurations.push(all);
+        }
+    }
+    for (router, host) in routers.idle() {
+        let service = host.and_then(|host| services.find(host, ""));
+        let ports = service.map_or_else(|| vec![None], |service| service.ports.iter().map(Some).collect());
+        for port in ports {
+            Reader { router, port, services, rules, report, problem: None }.routes();
         }
     }
     Routes { configurations }
@@ -69,22 +74,11 @@ fn default_route(service: &Service<'_>, port: &Port) -> Route {
     Route { name: DEFAULT_ROUTE.to_owned(), matchers: Vec::new(), action }
 }
 
-fn warn_of_unreachable(router: &Object<MetaRouterSpec>, report: &mut Report) {
-    let routes = &router.spec.routes;
-    let takes_all = |matches: &crds::RouteMatch| matches.attributes.is_empty();
-    if let Some(first) = routes.iter().position(|route| route.matches.as_ref().is_none_or(takes_all)) {
-        for i in first + 1..routes.len() {
-            let message =
-                format!("is never reached: spec.routes[{first}] has no conditions and takes every request");
-            report.warning(router, &FieldPath::spec().field("routes").index(i), message);
-        }
-    }
-}
-
-/// Reads the routes of one MetaRouter for one port.
+/// Reads the routes of one `MetaRouter` for one port.
 struct Reader<'r, 'a> {
     router: &'a Object<MetaRouterSpec>,
-    port: &'r Port,
+    /// `None`: the host is not served. Then destinations are not looked for, since nobody knows in which port's name.
+    port: Option<&'r Port>,
     services: &'r Services<'a>,
     rules: &'r Rules<'a>,
     report: &'r mut Report,
@@ -93,10 +87,30 @@ struct Reader<'r, 'a> {
 }
 
 impl Reader<'_, '_> {
+    /// All that can be read, and where each stands.
+    fn routes(&mut self) -> Vec<(FieldPath, Route)> {
+        let mut read = Vec::new();
+        let mut takes_all = None;
+        for (i, route) in self.router.spec.routes.iter().enumerate() {
+            let path = FieldPath::spec().field("routes").index(i);
+            if let Some(first) = takes_all {
+                let message = format!(
+                    "is never reached: spec.routes[{first}] has no conditions and takes every request"
+                );
+                self.report.warning(self.router, &path, message);
+            } else if route.matches.as_ref().is_none_or(|matches| matches.attributes.is_empty()) {
+                takes_all = Some(i);
+            }
+            read.extend(self.route(i).map(|route| (path, route)));
+        }
+        read
+    }
+
     fn route(&mut self, i: usize) -> Option<Route> {
         let route = &self.router.spec.routes[i];
         let path = FieldPath::spec().field("routes").index(i);
-        let matchers = matchers::read(self.router, route.matches.as_ref(), &path.field("match"), self.report);
+        let conditions =
+            matchers::read(self.router, route.matches.as_ref(), &path.field("match"), self.report);
         self.problem = None;
         self.refuse_mutations(i, &path);
         let clusters = self.clusters(i, &path.field("route"));
@@ -108,7 +122,7 @@ impl Reader<'_, '_> {
         };
         let name =
             route.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| format!("routes[{i}]"));
-        Some(Route { name, matchers: matchers?, action })
+        Some(Route { name, matchers: conditions?, action })
     }
 
     fn problem(&mut self, path: &FieldPath, message: String) {
@@ -150,13 +164,14 @@ impl Reader<'_, '_> {
 
     /// The cluster of a destination, which stands at `path`.
     fn cluster(&mut self, destination: &Destination, path: &FieldPath) -> Option<ClusterId> {
+        let own = self.port?;
         let namespace = &self.router.key.namespace;
         let Some(service) = self.services.find(&destination.host, namespace) else {
             let message = self.services.why_not(&destination.host, namespace);
             self.problem(&path.field("host"), message);
             return None;
         };
-        let number = destination.port.as_ref().map_or(self.port.number, |port| port.number);
+        let number = destination.port.as_ref().map_or(own.number, |port| port.number);
         let Some(port) = service.port(number) else {
             let known: Vec<String> = service.ports.iter().map(|port| port.number.to_string()).collect();
             let message = match destination.port {
@@ -170,8 +185,8 @@ impl Reader<'_, '_> {
             self.problem(&path.field("port"), message);
             return None;
         };
-        if port.protocol.codec != self.port.protocol.codec {
-            let (theirs, ours) = (&port.protocol.codec, &self.port.protocol.codec);
+        if port.protocol.codec != own.protocol.codec {
+            let (theirs, ours) = (&port.protocol.codec, &own.protocol.codec);
             let message = format!("port {number} of host {} speaks {theirs}, not {ours}", service.host);
             self.problem(&path.field("port"), message);
             return None;
@@ -190,18 +205,13 @@ impl Reader<'_, '_> {
         let Some(rule) = self.rules.get(host) else {
             return Err(format!("no DestinationRule applies to host {host}, so it has no subset {subset}"));
         };
-        match rule.subsets.contains_key(subset) {
-            true => Ok(()),
-            false => Err(format!(
-                "{} defines no subset {subset}{}; it defines {}",
-                rule.object.describe(),
-                nearest::hint(subset, rule.subsets.keys().copied()),
-                match rule.subsets.is_empty() {
-                    true => "none".to_owned(),
-                    false => rule.subsets.keys().copied().collect::<Vec<_>>().join(", "),
-                }
-            )),
+        if rule.subsets.contains_key(subset) {
+            return Ok(());
         }
+        let known: Vec<&str> = rule.subsets.keys().copied().collect();
+        let hint = nearest::hint(subset, known.iter().copied());
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Err(format!("{} defines no subset {subset}{hint}; it defines {known}", rule.object.describe()))
     }
 
     fn mirror(&mut self, i: usize, path: &FieldPath) -> Option<(ClusterId, u32)> {
@@ -232,10 +242,10 @@ fn millionths(percent: Percent) -> Result<u32, String> {
         return Err(format!("must be more than 0 and at most 100, not {value}"));
     }
     let millionths = (value * 10_000.0).round();
-    match millionths < 1.0 {
-        true => Err(format!("{value} is finer than 0.0001, the finest share")),
-        false => Ok(millionths as u32),
+    if millionths < 1.0 {
+        return Err(format!("{value} is finer than 0.0001, the finest share"));
     }
+    Ok(millionths as u32)
 }
 
 #[cfg(test)]

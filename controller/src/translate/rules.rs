@@ -1,4 +1,4 @@
-//! DestinationRules: which one applies to a host, its subsets, and the settings of its clusters.
+//! `DestinationRule`s: which one applies to a host, its subsets, and the settings of its clusters.
 //!
 //! The rule of the proxies' own namespace comes first, then that of the service's; within a namespace an exact host
 //! comes before a wildcard, and a longer wildcard before a shorter one. A subset's policy overrides its rule's, field by

@@ -1,6 +1,6 @@
 //! Hosts that are served: their addresses, their ports and what those speak, and the endpoints behind them.
 //!
-//! A ServiceEntry without a port that names one of our protocols is none of our business, whatever else it says.
+//! A `ServiceEntry` without a port that names one of our protocols is none of our business, whatever else it says.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -65,7 +65,7 @@ impl Service<'_> {
 #[derive(Debug, Default)]
 pub(crate) struct Services<'a> {
     served: BTreeMap<&'a str, Service<'a>>,
-    /// Hosts of the ServiceEntries that are not served.
+    /// Hosts of the `ServiceEntry` objects that are not served.
     others: BTreeMap<&'a str, &'a Object<ServiceEntrySpec>>,
 }
 
@@ -111,16 +111,14 @@ impl<'a> Services<'a> {
     /// Why [`Self::find`] found nothing, and what would be right.
     pub(crate) fn why_not(&self, host: &str, namespace: &str) -> String {
         let other = self.others.get(host).or_else(|| self.others.get(long_name(host, namespace).as_str()));
-        match other {
-            Some(object) => format!(
-                "host {host} is not served: {} has no port named tcp-metaprotocol-<protocol>, or has mistakes",
-                object.describe()
-            ),
-            None => {
-                let hint = nearest::hint(host, self.served.keys().copied());
-                format!("no ServiceEntry has host {host}{hint}")
-            }
+        if let Some(object) = other {
+            let object = object.describe();
+            return format!(
+                "host {host} is not served: {object} has no port named tcp-metaprotocol-<protocol>, or has mistakes"
+            );
         }
+        let hint = nearest::hint(host, self.served.keys().copied());
+        format!("no ServiceEntry has host {host}{hint}")
     }
 }
 

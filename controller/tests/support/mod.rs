@@ -1,6 +1,8 @@
 //! Objects as text in, resources as lines out: so that a test is a row.
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a resource that cannot be read is a failed test")]
+#![allow(clippy::format_push_string, reason = "lines are put together as they read")]
 
 use std::fs;
 use std::path::PathBuf;
@@ -41,7 +43,7 @@ spec:
   - {name: v2, labels: {version: v2}}
 ";
 
-/// A MetaRouter of `shop/orders` with this spec beside its hosts.
+/// A `MetaRouter` of `shop/orders` with this spec beside its hosts.
 pub fn router(spec: &str) -> String {
     format!(
         "apiVersion: metaprotocol.aeraki.io/v1alpha1\nkind: MetaRouter\nmetadata: {{name: orders, namespace: shop}}\nspec:\n  \

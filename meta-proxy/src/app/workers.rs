@@ -81,7 +81,7 @@ impl Workers {
     /// Ends all threads.
     pub fn stop(self) {
         for worker in self.0 {
-            drop(worker.commands);
+            let _ = worker.commands.send(Command::Stop);
             if worker.thread.join().is_err() {
                 tracing::error!("a worker had panicked");
             }
@@ -93,19 +93,21 @@ impl Handle {
     fn start(index: usize, seed: u64, queued: usize, telemetry: Arc<Telemetry>) -> io::Result<Self> {
         let load = Arc::new(AtomicUsize::new(0));
         let (commands, received) = mpsc::unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
-        drop(runtime?);
+        let (started, has_started) = std::sync::mpsc::channel();
         let work = move || {
-            let mut builder = tokio::runtime::Builder::new_current_thread();
-            let Ok(runtime) = builder.enable_all().build_local(Default::default()) else {
-                return tracing::error!("a worker's runtime could not be made");
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(started.send(Err(error))),
             };
+            let _ = started.send(Ok(()));
             runtime.block_on(async {
                 let local = Rc::new(Local::new(index, seed, queued, telemetry));
                 Worker::new(local, Rc::new(Tcp)).run(received).await;
             });
         };
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(work)?;
+        has_started.recv().map_err(io::Error::other)??;
         Ok(Self { commands, load, thread })
     }
 }

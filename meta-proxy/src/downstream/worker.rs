@@ -33,6 +33,8 @@ pub enum Command {
     Serve(Arc<str>, TcpStream, SocketAddr, Seat),
     /// Tell clients to go elsewhere and end their connections when nothing is under way.
     Drain,
+    /// End.
+    Stop,
 }
 
 /// A worker.
@@ -67,7 +69,7 @@ impl Worker {
         })
     }
 
-    /// Works until the channel of commands closes.
+    /// Works until it is told to stop.
     pub async fn run(self: Rc<Self>, mut commands: mpsc::UnboundedReceiver<Command>) {
         self.start_housekeeping();
         while let Some(command) = commands.recv().await {
@@ -81,6 +83,7 @@ impl Worker {
                     Err(error) => tracing::debug!(%address, %error, "client connection lost"),
                 },
                 Command::Drain => self.drain(),
+                Command::Stop => return,
             }
         }
     }

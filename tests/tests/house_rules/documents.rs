@@ -9,7 +9,8 @@ use crate::tree;
 use crate::{Breach, none_of};
 
 /// Endings of names that are files, when they stand in a code span.
-const FILES: [&str; 11] = [".rs", ".md", ".toml", ".yaml", ".yml", ".proto", ".json", ".xml", ".svg", ".sh", ".java"];
+const FILES: [&str; 11] =
+    [".rs", ".md", ".toml", ".yaml", ".yml", ".proto", ".json", ".xml", ".svg", ".sh", ".java"];
 /// Decisions may name what is designed and not built.
 const DECISIONS: &str = "docs/adr/";
 
@@ -63,14 +64,15 @@ fn spans(prose: &str) -> Vec<Piece<'_>> {
 fn resolve(folder: &Path, link: &str) -> Option<PathBuf> {
     let mut resolved = PathBuf::new();
     for part in folder.join(link).components() {
-        match part {
-            Component::Normal(name) => resolved.push(name),
-            Component::ParentDir => {
-                if !resolved.pop() {
-                    return None;
-                }
+        let stays = match part {
+            Component::ParentDir => resolved.pop(),
+            part => {
+                resolved.push(part);
+                true
             }
-            _ => {}
+        };
+        if !stays {
+            return None;
         }
     }
     Some(resolved)
@@ -84,7 +86,11 @@ fn anchors(text: &str) -> BTreeSet<String> {
         c if is_word(c) || c == '-' => Some(c),
         _ => None,
     };
-    without_fences(text).lines().filter_map(heading).map(|text| text.chars().filter_map(letter).collect()).collect()
+    without_fences(text)
+        .lines()
+        .filter_map(heading)
+        .map(|text| text.chars().filter_map(letter).collect())
+        .collect()
 }
 
 fn link_is_broken(document: &str, link: &str) -> Option<String> {
@@ -128,7 +134,8 @@ fn files_that_documents_name_exist() {
         let prose = without_fences(&tree::read(&document));
         for (at, span) in spans(&prose) {
             let Some((first, rest)) = span.split_once('/') else { continue };
-            let is_file = FILES.iter().any(|ending| rest.ends_with(ending)) || rest.is_empty() || rest.ends_with('/');
+            let is_file =
+                FILES.iter().any(|ending| rest.ends_with(ending)) || rest.is_empty() || rest.ends_with('/');
             let is_pattern = span.contains(['*', '<', '{', ' ', 'N']);
             if !top.contains(first) || !is_file || is_pattern || span.contains("/target/") {
                 continue;
@@ -180,10 +187,16 @@ fn the_document_of_metrics_names_exactly_what_is_exposed() {
     let document = tree::read("docs/metrics.md");
     // A counter's samples end in _total; its family does not.
     let family = |text| str::strip_suffix(text, "_total").unwrap_or(text);
-    let described: BTreeSet<_> = spans(&document).into_iter().map(|(_, span)| span).filter(is_metric).map(family).collect();
-    let missing = exposed.difference(&described).map(|name| Breach::new("docs/metrics.md", format!("does not name {name}")));
+    let described: BTreeSet<_> =
+        spans(&document).into_iter().map(|(_, span)| span).filter(is_metric).map(family).collect();
+    let missing = exposed
+        .difference(&described)
+        .map(|name| Breach::new("docs/metrics.md", format!("does not name {name}")));
     let surplus = described.difference(&exposed).map(|name| {
-        Breach::new("docs/metrics.md", format!("names {name}, which {file} does not expose; names are frozen"))
+        Breach::new(
+            "docs/metrics.md",
+            format!("names {name}, which {file} does not expose; names are frozen"),
+        )
     });
     none_of(&missing.chain(surplus).collect::<Vec<_>>());
 }
@@ -218,7 +231,11 @@ fn the_document_of_limits_has_the_values_of_the_code() {
         match known.get(name) {
             None => write!(wrong, "{file} has no constant {name}"),
             Some(values) if !values.contains(&value.replace(' ', "")) => {
-                write!(wrong, "{name} is {} in {file}, not {value}", values.iter().cloned().collect::<Vec<_>>().join(" or "))
+                write!(
+                    wrong,
+                    "{name} is {} in {file}, not {value}",
+                    values.iter().cloned().collect::<Vec<_>>().join(" or ")
+                )
             }
             Some(_) => Ok(()),
         }

@@ -57,7 +57,8 @@ fn package(value: &Value) -> Package {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let manifest = text(&value["manifest_path"]);
     let root = tree::root().to_string_lossy().into_owned();
-    let dependency = |value: &Value| Dependency { name: text(&value["name"]), is_for_tests: value["kind"] == "dev" };
+    let dependency =
+        |value: &Value| Dependency { name: text(&value["name"]), is_for_tests: value["kind"] == "dev" };
     Package {
         name: text(&value["name"]),
         manifest: manifest.strip_prefix(&root).unwrap_or(&manifest).trim_start_matches('/').to_owned(),
@@ -82,8 +83,10 @@ fn crates_use_only_what_the_table_of_edges_allows() {
     let packages = packages();
     let mut breaches = Vec::new();
     for package in packages.iter().filter(|package| !package.manifest.starts_with(EXAMPLES)) {
-        let Some((_, always, in_tests)) = MAY_USE.iter().find(|(pattern, ..)| fits(pattern, &package.name)) else {
-            let text = "this crate has no row in MAY_USE, tests/tests/house_rules/edges.rs: say what it may use";
+        let Some((_, always, in_tests)) = MAY_USE.iter().find(|(pattern, ..)| fits(pattern, &package.name))
+        else {
+            let text =
+                "this crate has no row in MAY_USE, tests/tests/house_rules/edges.rs: say what it may use";
             breaches.push(Breach::new(&package.manifest, text));
             continue;
         };
@@ -93,7 +96,8 @@ fn crates_use_only_what_the_table_of_edges_allows() {
             if !is_ours || allowed.any(|pattern| fits(pattern, &dependency.name)) {
                 continue;
             }
-            let allowed = if always.is_empty() { "no crate of the workspace".to_owned() } else { always.join(", ") };
+            let allowed =
+                if always.is_empty() { "no crate of the workspace".to_owned() } else { always.join(", ") };
             let text = format!("{} may not use {}; it may use {allowed}", package.name, dependency.name);
             breaches.push(Breach::at(&package.manifest, line_of(&package.manifest, &dependency.name), text));
         }
@@ -107,8 +111,15 @@ fn codecs_do_no_input_or_output() {
     for package in packages().iter().filter(|package| fits("codec-*", &package.name)) {
         for dependency in package.dependencies.iter().filter(|dependency| !dependency.is_for_tests) {
             if INPUT_OUTPUT.contains(&dependency.name.as_str()) {
-                let text = format!("a codec turns bytes into messages and does no I/O: it may not use {}", dependency.name);
-                breaches.push(Breach::at(&package.manifest, line_of(&package.manifest, &dependency.name), text));
+                let text = format!(
+                    "a codec turns bytes into messages and does no I/O: it may not use {}",
+                    dependency.name
+                );
+                breaches.push(Breach::at(
+                    &package.manifest,
+                    line_of(&package.manifest, &dependency.name),
+                    text,
+                ));
             }
         }
     }
@@ -118,7 +129,8 @@ fn codecs_do_no_input_or_output() {
 #[test]
 fn in_the_proxy_only_main_names_a_codec() {
     let codecs = packages().into_iter().map(|package| package.name).filter(|name| fits("codec-*", name));
-    let codecs: Vec<_> = codecs.filter(|name| name != "codec-api").map(|name| name.replace('-', "_")).collect();
+    let codecs: Vec<_> =
+        codecs.filter(|name| name != "codec-api").map(|name| name.replace('-', "_")).collect();
     assert!(!codecs.is_empty(), "the workspace has codecs");
     let mut breaches = Vec::new();
     let is_meant = |path: &String| path.starts_with("meta-proxy/src/") && path != "meta-proxy/src/main.rs";

@@ -24,7 +24,8 @@ fn no_file_is_long() {
         let is_main = path.ends_with("src/main.rs");
         let most = if is_main { MOST_LINES_OF_MAIN } else { MOST_LINES };
         if lines > most {
-            let advice = if is_main { "move what it does into the library" } else { "split it by what its parts do" };
+            let advice =
+                if is_main { "move what it does into the library" } else { "split it by what its parts do" };
             breaches.push(Breach::new(&path, format!("has {lines} lines, and may have {most}: {advice}")));
         }
     }
@@ -48,7 +49,10 @@ fn modules_are_named_for_what_they_do_and_stand_in_their_folders() {
         }
         let is_root = Path::new(&path).file_stem().is_some_and(|stem| stem == "lib" || stem == "main");
         if !is_root && tree::root().join(without_extension).is_dir() {
-            breaches.push(Breach::new(&path, format!("stands beside its folder: move it to {without_extension}/mod.rs")));
+            breaches.push(Breach::new(
+                &path,
+                format!("stands beside its folder: move it to {without_extension}/mod.rs"),
+            ));
         }
     }
     none_of(&breaches);
@@ -61,12 +65,20 @@ fn nothing_is_left_undone_or_switched_off() {
         let text = tree::read(&path);
         for word in UNDONE {
             for at in words(&text, word) {
-                breaches.push(Breach::at(&path, line_of(&text, at), format!("{word}: do it, or write an issue")));
+                breaches.push(Breach::at(
+                    &path,
+                    line_of(&text, at),
+                    format!("{word}: do it, or write an issue"),
+                ));
             }
         }
         let code = code_only(&text);
         for (at, _) in code.match_indices("#[ignore") {
-            breaches.push(Breach::at(&path, line_of(&code, at), "an ignored test proves nothing: mend or remove it"));
+            breaches.push(Breach::at(
+                &path,
+                line_of(&code, at),
+                "an ignored test proves nothing: mend or remove it",
+            ));
         }
     }
     none_of(&breaches);
@@ -81,7 +93,10 @@ fn all_crates_have_the_lints_and_versions_of_the_workspace() {
             continue;
         }
         if !text.contains("[lints]\nworkspace = true") {
-            breaches.push(Breach::new(&path, "has not the workspace's lints: add `[lints]` and `workspace = true`"));
+            breaches.push(Breach::new(
+                &path,
+                "has not the workspace's lints: add `[lints]` and `workspace = true`",
+            ));
         }
         let mut is_dependency = false;
         for (index, line) in text.lines().enumerate() {

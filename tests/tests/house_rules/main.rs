@@ -28,6 +28,6 @@ impl Breach {
 
 /// Fails with all of them, one a line.
 fn none_of(breaches: &[Breach]) {
-    let all: String = breaches.iter().map(|breach| format!("\n  {}: {}", breach.place, breach.text)).collect();
-    assert!(breaches.is_empty(), "{} breaches of a house rule:{all}", breaches.len());
+    let all: Vec<_> = breaches.iter().map(|breach| format!("  {}: {}", breach.place, breach.text)).collect();
+    assert!(breaches.is_empty(), "{} breaches of a house rule:\n{}", breaches.len(), all.join("\n"));
 }

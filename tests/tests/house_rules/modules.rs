@@ -21,10 +21,13 @@ impl Order {
         let code = code_only(&tree::read(&format!("{krate}/src/lib.rs")));
         let mut order = Self { modules: Vec::new(), exports: Vec::new() };
         for line in code.split(';').map(str::trim) {
-            let line = line.strip_prefix("pub").map_or(line, |line| line.trim_start_matches("(crate)").trim_start());
+            let line =
+                line.strip_prefix("pub").map_or(line, |line| line.trim_start_matches("(crate)").trim_start());
             if let Some(module) = line.strip_prefix("mod ") {
                 order.modules.push(module.trim().to_owned());
-            } else if let Some((module, names)) = line.strip_prefix("use ").and_then(|path| path.split_once("::")) {
+            } else if let Some((module, names)) =
+                line.strip_prefix("use ").and_then(|path| path.split_once("::"))
+            {
                 let module = module.trim_start_matches("crate::").to_owned();
                 let names = names.split(|c| !is_word(c)).filter(|name| !name.is_empty());
                 order.exports.extend(names.map(|name| (name.to_owned(), module.clone())));
@@ -35,7 +38,8 @@ impl Order {
 
     /// Place of the module that `name`, used as `crate::name`, belongs to.
     fn place(&self, name: &str) -> Option<usize> {
-        let module = self.exports.iter().find(|(export, _)| export == name).map_or(name, |(_, module)| module);
+        let module =
+            self.exports.iter().find(|(export, _)| export == name).map_or(name, |(_, module)| module);
         self.modules.iter().position(|known| known == module)
     }
 }
@@ -98,7 +102,8 @@ fn modules_use_only_those_below_them() {
         assert!(!order.modules.is_empty(), "{krate}/src/lib.rs lists its modules");
         for (path, module) in library(krate) {
             let Some(place) = order.modules.iter().position(|known| *known == module[0]) else {
-                breaches.push(Breach::new(&path, format!("{krate}/src/lib.rs lists no module {}", module[0])));
+                breaches
+                    .push(Breach::new(&path, format!("{krate}/src/lib.rs lists no module {}", module[0])));
                 continue;
             };
             let code = code_only(&tree::read(&path));

@@ -38,7 +38,8 @@ fn blank(rest: &str, is_after_word: bool) -> Option<usize> {
     if rest.starts_with('\'') {
         return character(rest);
     }
-    let prefix = ["br", "cr", "r"].into_iter().find(|prefix| rest.starts_with(prefix)).filter(|_| !is_after_word)?;
+    let prefix =
+        ["br", "cr", "r"].into_iter().find(|prefix| rest.starts_with(prefix)).filter(|_| !is_after_word)?;
     let hashes = rest[prefix.len()..].chars().take_while(|c| *c == '#').count();
     let start = prefix.len() + hashes;
     if !rest[start..].starts_with('"') {

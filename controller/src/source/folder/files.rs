@@ -106,12 +106,11 @@ impl Files {
         for file in self.files.values() {
             batch.diagnostics.extend(file.diagnostics.iter().cloned());
             for object in &file.objects {
-                match seen.get(object.key()) {
-                    Some(first) => batch.diagnostics.push(twice(object, *first)),
-                    None => {
-                        seen.insert(object.key(), object.location());
-                        batch.objects.push(object.clone());
-                    }
+                if let Some(first) = seen.get(object.key()) {
+                    batch.diagnostics.push(twice(object, *first));
+                } else {
+                    seen.insert(object.key(), object.location());
+                    batch.objects.push(object.clone());
                 }
             }
         }
@@ -140,9 +139,9 @@ impl File {
 
 fn not_text(error: &std::string::FromUtf8Error) -> (Option<Position>, String) {
     let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-    let lines = good.split(|byte| *byte == b'\n');
+    let mut lines = good.split(|byte| *byte == b'\n');
     let line = u32::try_from(lines.clone().count()).unwrap_or(u32::MAX);
-    let last = lines.last().map_or(0, |line| String::from_utf8_lossy(line).chars().count());
+    let last = lines.next_back().map_or(0, |line| String::from_utf8_lossy(line).chars().count());
     let column = u32::try_from(last + 1).unwrap_or(u32::MAX);
     (Some(Position { line, column }), "this is not UTF-8 text".to_owned())
 }

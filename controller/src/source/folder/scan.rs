@@ -1,7 +1,7 @@
 //! Reads the files below some paths, all of them each time: simple, and right whatever an editor did.
 //!
 //! Bounded in depth, number and size. Names that begin with a dot are left out: editors' own files, and the folders
-//! behind a mounted ConfigMap, whose files are seen through their links.
+//! behind a mounted `ConfigMap`, whose files are seen through their links.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -104,7 +104,7 @@ impl Walk {
             // Pipes and devices are no files: opening one may wait forever.
             Ok(metadata) if !metadata.is_file() => {}
             _ if path.extension().is_some_and(|found| EXTENSIONS.iter().any(|known| found == *known)) => {
-                self.file(path)
+                self.file(path);
             }
             _ => {}
         }
@@ -128,10 +128,10 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|error| error.to_string())?;
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    match bytes.len() as u64 > MAX_BYTES {
-        true => Err(format!("larger than {} MiB, the most that is read", MAX_BYTES >> 20)),
-        false => Ok(bytes),
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(format!("larger than {} MiB, the most that is read", MAX_BYTES >> 20));
     }
+    Ok(bytes)
 }
 
 #[cfg(test)]

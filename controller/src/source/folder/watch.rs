@@ -171,12 +171,12 @@ impl Filter {
 /// is merely open for writing is half a file.
 fn is_finished_change(kind: EventKind, paths: &[PathBuf]) -> bool {
     match kind {
+        // A new file is not written yet, unless it is a link, which is finished at once.
+        EventKind::Create(CreateKind::File) => paths.iter().any(|path| path.is_symlink()) || !NOTICES_CLOSING,
         EventKind::Access(AccessKind::Close(AccessMode::Write))
         | EventKind::Remove(_)
-        | EventKind::Modify(ModifyKind::Name(_)) => true,
-        // A new folder, or one with content that was moved in; a new link is finished at once.
-        EventKind::Create(CreateKind::File) => paths.iter().any(|path| path.is_symlink()) || !NOTICES_CLOSING,
-        EventKind::Create(_) => true,
+        | EventKind::Modify(ModifyKind::Name(_))
+        | EventKind::Create(_) => true,
         EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => !NOTICES_CLOSING,
         _ => false,
     }

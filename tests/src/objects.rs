@@ -1,0 +1,305 @@
+//! The user's objects, written as YAML.
+//!
+//! They are all in the namespace `shop`. What a scenario does not say is left out, so that each object in a failure's
+//! message is as short as it can be.
+
+use std::fmt::{self, Display, Formatter};
+use std::net::SocketAddr;
+
+/// Host of the service that most scenarios are about.
+pub const HOST: &str = "orders.shop.example";
+/// Its port.
+pub const PORT: u16 = 20880;
+/// Its Dubbo interface.
+pub const INTERFACE: &str = "com.example.shop.OrderService";
+
+/// A `ServiceEntry` whose endpoints bear a label each.
+#[derive(Clone, Debug)]
+pub struct Service {
+    host: String,
+    address: Option<String>,
+    interface: Option<String>,
+    endpoints: Vec<(String, SocketAddr)>,
+}
+
+impl Service {
+    /// The service that most scenarios are about.
+    pub fn orders() -> Self {
+        Self::of(HOST)
+    }
+
+    /// Another one.
+    pub fn of(host: &str) -> Self {
+        Self { host: host.to_owned(), address: None, interface: None, endpoints: Vec::new() }
+    }
+
+    /// Says where it is called, which decides who shares its listener.
+    #[must_use]
+    pub fn address(mut self, address: &str) -> Self {
+        self.address = Some(address.to_owned());
+        self
+    }
+
+    /// Says which interface it has, where several services share a port.
+    #[must_use]
+    pub fn interface(mut self, interface: &str) -> Self {
+        self.interface = Some(interface.to_owned());
+        self
+    }
+
+    /// Adds an endpoint that belongs to the subset of this name.
+    #[must_use]
+    pub fn endpoint(mut self, subset: &str, address: SocketAddr) -> Self {
+        self.endpoints.push((subset.to_owned(), address));
+        self
+    }
+}
+
+impl Display for Service {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "apiVersion: networking.istio.io/v1\nkind: ServiceEntry")?;
+        writeln!(f, "metadata:\n  name: {}\n  namespace: shop", name(&self.host))?;
+        if let Some(interface) = &self.interface {
+            writeln!(f, "  annotations: {{interface: {interface}}}")?;
+        }
+        writeln!(f, "spec:\n  hosts: [{}]\n  resolution: STATIC", self.host)?;
+        writeln!(
+            f,
+            "  ports: [{{number: {PORT}, name: tcp-metaprotocol-dubbo, protocol: TCP}}]\n  endpoints:"
+        )?;
+        for (subset, address) in &self.endpoints {
+            let (ip, port) = (address.ip(), address.port());
+            writeln!(
+                f,
+                "  - {{address: {ip}, labels: {{subset: {subset}}}, ports: {{tcp-metaprotocol-dubbo: {port}}}}}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A `DestinationRule`.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    host: String,
+    subsets: Vec<String>,
+    policy: Option<String>,
+}
+
+impl Rule {
+    /// Of the service that most scenarios are about, with these subsets.
+    pub fn subsets(names: &[&str]) -> Self {
+        let subsets = names.iter().map(|&name| name.to_owned()).collect();
+        Self { host: HOST.to_owned(), subsets, policy: None }
+    }
+
+    /// The same of another host.
+    #[must_use]
+    pub fn of(mut self, host: &str) -> Self {
+        host.clone_into(&mut self.host);
+        self
+    }
+
+    /// Sets the traffic policy of the whole service, such as `connectionPool: {http: {http2MaxRequests: 1}}`.
+    #[must_use]
+    pub fn policy(mut self, policy: &str) -> Self {
+        self.policy = Some(policy.to_owned());
+        self
+    }
+}
+
+impl Display for Rule {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "apiVersion: networking.istio.io/v1\nkind: DestinationRule")?;
+        writeln!(
+            f,
+            "metadata:\n  name: {}\n  namespace: shop\nspec:\n  host: {}",
+            name(&self.host),
+            self.host
+        )?;
+        if let Some(policy) = &self.policy {
+            writeln!(f, "  trafficPolicy: {{{policy}}}")?;
+        }
+        writeln!(f, "  subsets:{}", if self.subsets.is_empty() { " []" } else { "" })?;
+        for subset in &self.subsets {
+            writeln!(f, "  - {{name: {subset}, labels: {{subset: {subset}}}}}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A `MetaRouter`.
+#[derive(Clone, Debug)]
+pub struct Router {
+    host: String,
+    routes: Vec<Route>,
+}
+
+impl Router {
+    /// Of the service that most scenarios are about, with these routes.
+    pub fn routes(routes: impl IntoIterator<Item = Route>) -> Self {
+        Self { host: HOST.to_owned(), routes: routes.into_iter().collect() }
+    }
+
+    /// The same of another host.
+    #[must_use]
+    pub fn of(mut self, host: &str) -> Self {
+        host.clone_into(&mut self.host);
+        self
+    }
+}
+
+impl Display for Router {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "apiVersion: metaprotocol.aeraki.io/v1alpha1\nkind: MetaRouter")?;
+        writeln!(f, "metadata:\n  name: {}\n  namespace: shop", name(&self.host))?;
+        writeln!(f, "spec:\n  hosts: [{}]\n  routes:", self.host)?;
+        self.routes.iter().try_for_each(|route| route.write(&self.host, f))
+    }
+}
+
+/// One route of a `MetaRouter`.
+#[derive(Clone, Debug)]
+pub struct Route {
+    name: Option<String>,
+    conditions: Vec<(String, String)>,
+    destinations: Vec<(String, Option<u32>)>,
+    mirror: Option<(String, f64)>,
+    timeout: Option<String>,
+}
+
+impl Route {
+    /// To a subset; to the whole service if its name is empty.
+    pub fn to(subset: &str) -> Self {
+        let destinations = vec![(subset.to_owned(), None)];
+        Self { name: None, conditions: Vec::new(), destinations, mirror: None, timeout: None }
+    }
+
+    /// To several subsets, each with its share in percent.
+    pub fn split(shares: &[(&str, u32)]) -> Self {
+        let destinations =
+            shares.iter().map(|(subset, share)| ((*subset).to_owned(), Some(*share))).collect();
+        Self { destinations, ..Self::to("") }
+    }
+
+    /// Gives it a name.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// Adds a condition; see [`exact`] and its neighbours.
+    #[must_use]
+    pub fn when(mut self, attribute: &str, condition: impl Into<String>) -> Self {
+        self.conditions.push((attribute.to_owned(), condition.into()));
+        self
+    }
+
+    /// Copies a share of its requests, in percent, to a subset.
+    #[must_use]
+    pub fn mirror(mut self, subset: &str, percent: f64) -> Self {
+        self.mirror = Some((subset.to_owned(), percent));
+        self
+    }
+
+    /// How long its requests may take, such as `200ms`.
+    #[must_use]
+    pub fn timeout(mut self, timeout: &str) -> Self {
+        self.timeout = Some(timeout.to_owned());
+        self
+    }
+
+    fn write(&self, host: &str, f: &mut Formatter<'_>) -> fmt::Result {
+        let destination = |subset: &str| match subset {
+            "" => format!("{{host: {host}}}"),
+            subset => format!("{{host: {host}, subset: {subset}}}"),
+        };
+        writeln!(f, "  - route:")?;
+        for (subset, weight) in &self.destinations {
+            let weight = weight.map(|weight| format!(", weight: {weight}")).unwrap_or_default();
+            writeln!(f, "    - {{destination: {}{weight}}}", destination(subset))?;
+        }
+        if let Some(name) = &self.name {
+            writeln!(f, "    name: {name}")?;
+        }
+        if !self.conditions.is_empty() {
+            writeln!(f, "    match:\n      attributes:")?;
+        }
+        for (attribute, condition) in &self.conditions {
+            writeln!(f, "        {attribute}: {condition}")?;
+        }
+        if let Some((subset, percent)) = &self.mirror {
+            writeln!(f, "    mirror: {}\n    mirrorPercentage: {{value: {percent}}}", destination(subset))?;
+        }
+        if let Some(timeout) = &self.timeout {
+            writeln!(f, "    timeout: {timeout}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The attribute is this text.
+pub fn exact(text: &str) -> String {
+    format!("{{exact: {}}}", quoted(text))
+}
+
+/// The attribute begins with this text.
+pub fn prefix(text: &str) -> String {
+    format!("{{prefix: {}}}", quoted(text))
+}
+
+/// The whole attribute matches this expression.
+pub fn regex(text: &str) -> String {
+    format!("{{regex: {}}}", quoted(text))
+}
+
+/// The request has the attribute, or has it not.
+pub fn present(is_present: bool) -> String {
+    format!("{{present: {is_present}}}")
+}
+
+/// The condition does not hold.
+pub fn not(condition: &str) -> String {
+    format!("{{not: {condition}}}")
+}
+
+/// A name for an object, from its host.
+fn name(host: &str) -> &str {
+    host.split('.').next().unwrap_or(host)
+}
+
+/// As a YAML scalar in double quotes, which JSON's strings are.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_what_a_user_would_write() {
+        let route = Route::split(&[("v1", 90), ("v2", 10)])
+            .named("create")
+            .when("method", exact("create"))
+            .when("zone", not(&prefix("\"a")))
+            .mirror("v2", 12.5)
+            .timeout("200ms");
+        let text = Router::routes([route]).to_string();
+        let routes = text.split_once("routes:\n").unwrap().1;
+        let expected = r#"  - route:
+    - {destination: {host: orders.shop.example, subset: v1}, weight: 90}
+    - {destination: {host: orders.shop.example, subset: v2}, weight: 10}
+    name: create
+    match:
+      attributes:
+        method: {exact: "create"}
+        zone: {not: {prefix: "\"a"}}
+    mirror: {host: orders.shop.example, subset: v2}
+    mirrorPercentage: {value: 12.5}
+    timeout: 200ms
+"#;
+        assert_eq!(routes, expected);
+    }
+}
