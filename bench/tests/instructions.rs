@@ -48,7 +48,8 @@ fn per_request(arguments: &[&str]) -> f64 {
 
 fn committed(path: &Path) -> BTreeMap<String, f64> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    let pair = |line: &str| line.split_once(": ").map(|(name, count)| (name.to_owned(), count.parse().unwrap()));
+    let pair =
+        |line: &str| line.split_once(": ").map(|(name, count)| (name.to_owned(), count.parse().unwrap()));
     text.lines().filter_map(pair).collect()
 }
 
@@ -59,8 +60,12 @@ fn a_request_costs_no_more_instructions_than_were_committed_whatever_the_number_
         MEASURED.iter().map(|(name, arguments)| ((*name).to_owned(), per_request(arguments))).collect();
     println!("{now:#?}");
     for attribute in ["method", "attachment"] {
-        let (one, many) = (now[&format!("1 route by {attribute}")], now[&format!("10000 routes by {attribute}")]);
-        assert!(many <= 1.1 * one, "10,000 routes by {attribute} cost {many:.0} instructions, 1 route {one:.0}");
+        let (one, many) =
+            (now[&format!("1 route by {attribute}")], now[&format!("10000 routes by {attribute}")]);
+        assert!(
+            many <= 1.1 * one,
+            "10,000 routes by {attribute} cost {many:.0} instructions, 1 route {one:.0}"
+        );
     }
     if std::env::var_os("UPDATE").is_some() {
         let text: String = now.iter().map(|(name, count)| format!("{name}: {count:.0}\n")).collect();
@@ -69,6 +74,9 @@ fn a_request_costs_no_more_instructions_than_were_committed_whatever_the_number_
     let committed = committed(&path);
     for (name, count) in now {
         let allowed = committed.get(&name).unwrap_or_else(|| panic!("{name} is not in {}", path.display()));
-        assert!(count <= allowed * TOLERANCE, "{name}: {count:.0} instructions per request, committed {allowed:.0}");
+        assert!(
+            count <= allowed * TOLERANCE,
+            "{name}: {count:.0} instructions per request, committed {allowed:.0}"
+        );
     }
 }

@@ -74,7 +74,9 @@ impl Failure {
     pub fn text(self) -> &'static str {
         match self {
             Self::NoRoute => "no route matches",
-            Self::NoRouteConfiguration => "the route configuration of this service has not arrived or was refused",
+            Self::NoRouteConfiguration => {
+                "the route configuration of this service has not arrived or was refused"
+            }
             Self::Misconfigured => "the route is misconfigured",
             Self::NoCluster => "the route's cluster is not known",
             Self::NoEndpoint => "the cluster has no endpoint",

@@ -3,6 +3,7 @@
 //! Both are synchronous. A request leaves [`request`] encoded for an endpoint, waiting for a connection, or answered;
 //! its end comes back to [`response`], from whichever task finds it.
 
+use std::fmt::Write;
 use std::rc::Rc;
 
 use codec_api::{Attribute, Found, Key, Message, Raw};
@@ -39,7 +40,9 @@ pub fn request(asked: &Asked<'_>) {
     };
     let cluster = match choose_cluster(route, asked) {
         Ok(cluster) => cluster,
-        Err((failure, reason)) => return begin(asked, service, Some(route), method).end(End::Failed(failure, reason)),
+        Err((failure, reason)) => {
+            return begin(asked, service, Some(route), method).end(End::Failed(failure, reason));
+        }
     };
     if let Some((millionths, copies)) = &route.mirror
         && asked.client.local().random(1_000_000) < *millionths
@@ -87,7 +90,10 @@ fn find_route<'a>(asked: &Asked<'_>, service: &'a ServiceView) -> Result<&'a Rou
     index.and_then(|index| service.routes.get(index)).ok_or(Failure::NoRoute)
 }
 
-fn choose_cluster<'a>(route: &'a RouteView, asked: &Asked<'_>) -> Result<&'a Rc<Cluster>, (Failure, Option<&'a str>)> {
+fn choose_cluster<'a>(
+    route: &'a RouteView,
+    asked: &Asked<'_>,
+) -> Result<&'a Rc<Cluster>, (Failure, Option<&'a str>)> {
     let chosen = match &route.targets {
         Targets::Misconfigured(reason) => return Err((Failure::Misconfigured, Some(reason))),
         Targets::One(cluster) => cluster,
@@ -121,7 +127,12 @@ fn end_copy(exchange: Exchange, end: End<'_>) {
     }
 }
 
-fn begin(asked: &Asked<'_>, service: &ServiceView, route: Option<&RouteView>, method: Option<&[u8]>) -> Exchange {
+fn begin(
+    asked: &Asked<'_>,
+    service: &ServiceView,
+    route: Option<&RouteView>,
+    method: Option<&[u8]>,
+) -> Exchange {
     let local = asked.client.local();
     let series: &SeriesByMethod = route.map_or(&service.unmatched, |route| &route.series);
     let log = local.telemetry().access_log().map(|_| {
@@ -151,11 +162,12 @@ fn why_unrouted(asked: &Asked<'_>, service: &ServiceView, failure: Failure) -> S
         Some(format!(" {name}={}", String::from_utf8_lossy(value)))
     });
     let mut text = format!("{} for{}", failure.text(), shown.collect::<String>());
-    match asked.message.opaque {
-        Some(opaque) => text += &format!(" {opaque} hides the attributes; only routes without conditions match"),
-        None if service.is_known => text += &format!(" ({} routes of {})", service.routes.len(), service.host),
-        None => text += " (no such service behind this address)",
-    }
+    // Writing to a string does not fail.
+    let _ = match asked.message.opaque {
+        Some(opaque) => write!(text, " {opaque} hides the attributes; only routes without conditions match"),
+        None if service.is_known => write!(text, " ({} routes of {})", service.routes.len(), service.host),
+        None => write!(text, " (no such service behind this address)"),
+    };
     text
 }
 

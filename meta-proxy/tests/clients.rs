@@ -55,7 +55,11 @@ fn bytes_of_another_protocol_end_their_connection_and_no_other() {
     run(async {
         let world = world_with_echo();
         let mut neighbour = world.client();
-        for bytes in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03xxxx", &[0; 64]] {
+        for bytes in [
+            &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03xxxx",
+            &[0; 64],
+        ] {
             let mut client = world.client();
             client.send_bytes(bytes).await;
             let rest = client.receive().await;
@@ -66,7 +70,8 @@ fn bytes_of_another_protocol_end_their_connection_and_no_other() {
         let mut client = world.client();
         client.send(&Frame::new(b'r', 1, "", b"an answer")).await;
         assert!(client.receive().await.is_none(), "a client has nothing to answer");
-        let errors: u64 = world.telemetry.all_listeners().values().flatten().map(|one| one.protocol_errors.get()).sum();
+        let errors: u64 =
+            world.telemetry.all_listeners().values().flatten().map(|one| one.protocol_errors.get()).sum();
         assert_eq!(errors, 4);
     });
 }

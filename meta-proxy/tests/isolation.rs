@@ -259,7 +259,10 @@ fn limits_are_kept_and_answered_as_overload() {
             client.send(&Frame::request(id, "get")).await;
         }
         let refused = client.receive().await.unwrap();
-        assert!(refused.id == 5 && refused.payload.ends_with(b"outstanding requests is reached"), "{refused:?}");
+        assert!(
+            refused.id == 5 && refused.payload.ends_with(b"outstanding requests is reached"),
+            "{refused:?}"
+        );
         endpoint.send(&Frame::response_to(&first)).await;
         assert_eq!(client.receive().await.unwrap().id, 1);
         client.send(&Frame::request(6, "get")).await;

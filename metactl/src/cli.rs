@@ -46,7 +46,7 @@ pub struct Objects {
 pub struct Run {
     #[command(flatten)]
     pub(crate) objects: Objects,
-    /// Open the admin port (/ready, /metrics, /config_dump, /clusters, /routes) here, such as 127.0.0.1:15000
+    /// Open the admin port here, such as 127.0.0.1:15000; its first page lists the others
     #[arg(long, value_name = "ADDR")]
     pub(crate) admin: Option<SocketAddr>,
     /// Workers, each a thread; one per core if not given
@@ -99,14 +99,17 @@ impl Objects {
 }
 
 fn listen(text: &str) -> Result<((String, u16), SocketAddr), String> {
-    let form = || format!("{text:?} is not of the form HOST:PORT=ADDR, such as orders.shop:20880=127.0.0.1:0");
+    let form =
+        || format!("{text:?} is not of the form HOST:PORT=ADDR, such as orders.shop:20880=127.0.0.1:0");
     let (service, address) = text.rsplit_once('=').ok_or_else(form)?;
     let (host, port) = service.rsplit_once(':').ok_or_else(form)?;
     let port = port.parse().map_err(|_| format!("{port:?} is not a port"))?;
-    let address = address.parse().map_err(|_| format!("{address:?} is not an address such as 127.0.0.1:0"))?;
+    let address =
+        address.parse().map_err(|_| format!("{address:?} is not an address such as 127.0.0.1:0"))?;
     Ok(((host.to_owned(), port), address))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the parser's signature is clap's")]
 fn log_target(text: &str) -> Result<LogTarget, std::convert::Infallible> {
     Ok(if text == "-" { LogTarget::Stdout } else { LogTarget::File(text.into()) })
 }

@@ -32,7 +32,8 @@ fn explanation(state: &State, explain: &Explain) -> Result<(String, bool), Strin
     let model = &listener.value.model;
     let mut text = String::new();
     let _ = writeln!(text, "listener  {} ({}) from {}", model.name, model.protocol, origin(listener, 0));
-    let (Some(routes), Some(table)) = (state.routes_of(service), state.table_of(&listener.value, service)) else {
+    let (Some(routes), Some(table)) = (state.routes_of(service), state.table_of(&listener.value, service))
+    else {
         let _ = writeln!(text, "routes    {}: missing or refused", service.routes);
         return Ok((text, false));
     };
@@ -48,9 +49,14 @@ fn explanation(state: &State, explain: &Explain) -> Result<(String, bool), Strin
     Ok((text, true))
 }
 
-fn find_service<'a>(state: &'a State, explain: &Explain) -> Result<(&'a Entry<Listener>, &'a Service), String> {
+fn find_service<'a>(
+    state: &'a State,
+    explain: &Explain,
+) -> Result<(&'a Entry<Listener>, &'a Service), String> {
     let services = || {
-        let of = |listener: &'a Entry<Listener>| listener.value.model.services.iter().map(move |one| (listener, one));
+        let of = |listener: &'a Entry<Listener>| {
+            listener.value.model.services.iter().map(move |one| (listener, one))
+        };
         state.listeners().flat_map(of)
     };
     let port = |listener: &Entry<Listener>| listener.value.model.address.port();
@@ -62,8 +68,9 @@ fn find_service<'a>(state: &'a State, explain: &Explain) -> Result<(&'a Entry<Li
         (Some(one), None) => Ok(one),
         (Some(_), Some(_)) => Err(format!("{} has several ports; choose one with --port", explain.host)),
         (None, _) => {
-            let known: Vec<_> =
-                services().map(|(listener, service)| format!("{}:{}", service.host, port(listener))).collect();
+            let known: Vec<_> = services()
+                .map(|(listener, service)| format!("{}:{}", service.host, port(listener)))
+                .collect();
             Err(format!("no service {}; there are: {}", explain.host, known.join(", ")))
         }
     }
@@ -127,7 +134,8 @@ struct Given<'a>(&'a [(String, String)]);
 impl Attributes for Given<'_> {
     fn get(&mut self, _: usize, attribute: &Attribute) -> Option<&[u8]> {
         let exact = self.0.iter().find(|(name, _)| name == attribute.name());
-        let found = exact.or_else(|| self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(attribute.name())));
+        let found =
+            exact.or_else(|| self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(attribute.name())));
         found.map(|(_, value)| value.as_bytes())
     }
 }

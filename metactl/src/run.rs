@@ -20,12 +20,15 @@ pub fn run(run: Run, codecs: Codecs) -> Result<ExitCode, String> {
     let runtime = builder.enable_all().build().map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
         let Running { updates, acks, status, guard } =
-            Controller::start(&run.objects.paths, &run.objects.options()).map_err(|error| error.to_string())?;
+            Controller::start(&run.objects.paths, &run.objects.options())
+                .map_err(|error| error.to_string())?;
         let stop = stop_on_signal().map_err(|error| format!("cannot listen for signals: {error}"))?;
         let (deliveries, delivered) = mpsc::channel(1);
         tokio::spawn(deliver(updates, acks, deliveries));
         tokio::spawn(show(status));
-        app::run(bootstrap(run), codecs, delivered, stop, Box::new(tell)).await.map_err(|error| error.to_string())?;
+        app::run(bootstrap(run), codecs, delivered, stop, Box::new(tell))
+            .await
+            .map_err(|error| error.to_string())?;
         drop(guard);
         Ok(ExitCode::SUCCESS)
     })
@@ -86,7 +89,8 @@ async fn show(mut status: watch::Receiver<Arc<Status>>) {
     let mut shown = Arc::<Status>::default();
     while status.changed().await.is_ok() {
         let now = status.borrow_and_update().clone();
-        for diagnostic in now.diagnostics.iter().filter(|diagnostic| !shown.diagnostics.contains(diagnostic)) {
+        for diagnostic in now.diagnostics.iter().filter(|diagnostic| !shown.diagnostics.contains(diagnostic))
+        {
             match diagnostic.severity {
                 Severity::Error => tracing::error!("{diagnostic}"),
                 Severity::Warning => tracing::warn!("{diagnostic}"),

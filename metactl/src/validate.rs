@@ -42,7 +42,8 @@ pub struct Checked {
 
 /// Loads and converts as `metactl run` would.
 pub fn check(objects: &Objects, codecs: &Codecs) -> Result<Checked, String> {
-    let loaded = Controller::load_once(&objects.paths, &objects.options()).map_err(|error| error.to_string())?;
+    let loaded =
+        Controller::load_once(&objects.paths, &objects.options()).map_err(|error| error.to_string())?;
     let update = Update { changed: loaded.resources.values().cloned().collect(), removed: Vec::new() };
     let mut state = State::default();
     let ack = state.apply(&update, codecs);

@@ -49,7 +49,10 @@ mod tests {
     fn a_cluster_name_says_its_parts() {
         let name = cluster("orders.shop", 20880, "v1");
         assert_eq!(name, "outbound|20880|v1|orders.shop");
-        assert_eq!(parse_cluster(&name), Some(ClusterName { port: 20880, subset: "v1", host: "orders.shop" }));
+        assert_eq!(
+            parse_cluster(&name),
+            Some(ClusterName { port: 20880, subset: "v1", host: "orders.shop" })
+        );
         assert_eq!(parse_cluster("inbound|1||"), None);
         assert_eq!(parse_cluster("outbound|x||h"), None);
     }

@@ -15,8 +15,8 @@ use codec_dubbo::Dubbo;
 use meta_proxy::downstream::{Seat, Worker};
 use meta_proxy::local::Local;
 use meta_proxy::model::{
-    AttributeMatcher, Cluster, Discovery, Endpoint, Limits, Listener, LoadBalancing, Matcher, Route, RouteAction,
-    RouteConfiguration, Service, ValueMatcher, WeightedCluster,
+    AttributeMatcher, Cluster, Discovery, Endpoint, Limits, Listener, LoadBalancing, Matcher, Route,
+    RouteAction, RouteConfiguration, Service, ValueMatcher, WeightedCluster,
 };
 use meta_proxy::route::Table;
 use meta_proxy::snapshot::{ClusterSpec, ListenerSpec, RoutesSpec, ServiceSpec, Snapshot};
@@ -126,18 +126,27 @@ fn snapshot(arguments: &Arguments) -> Result<Snapshot, String> {
         factory: factory(Side::Downstream)?,
         services: vec![ServiceSpec { model: service, routes: Some(RoutesSpec { model, table }) }],
     };
-    let settings =
-        Settings { model: Arc::new(cluster), factory: factory(Side::Upstream)?, properties, usage: Arc::default() };
+    let settings = Settings {
+        model: Arc::new(cluster),
+        factory: factory(Side::Upstream)?,
+        properties,
+        usage: Arc::default(),
+    };
     Ok(Snapshot {
         listeners: BTreeMap::from([("front".to_owned(), Arc::new(spec))]),
-        clusters: BTreeMap::from([("all".to_owned(), ClusterSpec { settings, endpoints: [Endpoint { address }].into() })]),
+        clusters: BTreeMap::from([(
+            "all".to_owned(),
+            ClusterSpec { settings, endpoints: [Endpoint { address }].into() },
+        )]),
     })
 }
 
 async fn work(arguments: &Arguments) -> Result<(), String> {
     let value = format!("value{}", arguments.routes);
     let method = if arguments.attribute == "method" { value.as_str() } else { "get" };
-    let call = Call::new("com.example.Shop", method).argument("x".repeat(100)).attachment(&arguments.attribute, value.as_str());
+    let call = Call::new("com.example.Shop", method)
+        .argument("x".repeat(100))
+        .attachment(&arguments.attribute, value.as_str());
     let batch: Vec<u8> = (0..16).flat_map(|id| call.request(id)).collect();
     let local = Rc::new(Local::new(0, 7, 1 << 26, Arc::new(Telemetry::new(None))));
     let worker = Worker::new(local, Rc::new(Pipes));

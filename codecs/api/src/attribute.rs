@@ -78,7 +78,13 @@ impl Found {
     }
 
     /// The value of the wanted attribute at `index`, head fields included.
-    pub fn get<'a>(&'a self, index: usize, attribute: &Attribute, message: &Message, bytes: &'a [u8]) -> Option<&'a [u8]> {
+    pub fn get<'a>(
+        &'a self,
+        index: usize,
+        attribute: &Attribute,
+        message: &Message,
+        bytes: &'a [u8],
+    ) -> Option<&'a [u8]> {
         match attribute.key {
             Key::Head(place) => message.head.get(place)?.of(bytes),
             Key::Late => match &self.values.get(index)?.as_ref()?.0 {
@@ -111,7 +117,9 @@ mod tests {
         let wanted = [Attribute::new(&PROPERTIES, "Region"), Attribute::new(&PROPERTIES, "METHOD")];
         let mut found = Found::default();
         found.reset(2);
-        for (name, value) in [("region", "first"), ("REGION", "second"), ("Region", "exact"), ("Region", "late")] {
+        for (name, value) in
+            [("region", "first"), ("REGION", "second"), ("Region", "exact"), ("Region", "late")]
+        {
             found.offer(&wanted, name.as_bytes(), || Value::Text(value.into()));
         }
         found.offer(&wanted, b"method", || Value::Static("attached"));

@@ -109,7 +109,9 @@ mod options;
 mod out;
 
 pub use attribute::{Attribute, Found, Key, Value};
-pub use codec::{Codec, DecodeError, Decoded, Factory, Outgoing, Properties, Protocol, Rejected, Sharing, Side};
+pub use codec::{
+    Codec, DecodeError, Decoded, Factory, Outgoing, Properties, Protocol, Rejected, Sharing, Side,
+};
 pub use message::{Cause, Kind, LocalReply, MAX_HEAD, Message, RequestHead, Span, Status};
 pub use options::{OptionError, OptionValue, Options};
 pub use out::{COPY_BELOW, Out, Raw};

@@ -61,7 +61,12 @@ impl Options {
     }
 
     /// The whole number `name` in `range`, or `default` where it is not set.
-    pub fn integer(&self, name: &str, range: std::ops::RangeInclusive<i64>, default: i64) -> Result<i64, OptionError> {
+    pub fn integer(
+        &self,
+        name: &str,
+        range: std::ops::RangeInclusive<i64>,
+        default: i64,
+    ) -> Result<i64, OptionError> {
         match self.0.get(name) {
             None => Ok(default),
             Some(OptionValue::Integer(value)) if range.contains(value) => Ok(*value),
@@ -77,9 +82,10 @@ impl Options {
         match self.0.get(name) {
             None => Ok(default),
             Some(OptionValue::Bool(value)) => Ok(*value),
-            Some(other) => {
-                Err(OptionError { path: name.to_owned(), message: format!("{other} is neither true nor false") })
-            }
+            Some(other) => Err(OptionError {
+                path: name.to_owned(),
+                message: format!("{other} is neither true nor false"),
+            }),
         }
     }
 }

@@ -206,7 +206,10 @@ mod tests {
             assert_eq!(out.to_vec(), expected);
             let mut slices = [IoSlice::new(&[]); 8];
             let filled = out.slices(&mut slices);
-            assert_eq!(slices[..filled].iter().flat_map(|piece| piece.to_vec()).collect::<Vec<_>>(), expected);
+            assert_eq!(
+                slices[..filled].iter().flat_map(|piece| piece.to_vec()).collect::<Vec<_>>(),
+                expected
+            );
         }
         out.advance(usize::MAX);
         assert!(out.is_empty());

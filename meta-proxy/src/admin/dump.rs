@@ -18,9 +18,10 @@ pub fn config(published: &Published) -> Value {
     let state = &published.state;
     let listeners = state.listeners().map(|entry| {
         let model = &entry.value.model;
-        let services = model.services.iter().map(|service| {
-            json!({ "name": service.name, "host": service.host, "routes": service.routes })
-        });
+        let services = model
+            .services
+            .iter()
+            .map(|service| json!({ "name": service.name, "host": service.host, "routes": service.routes }));
         let bound = match published.addresses.get(&model.name) {
             Some(Ok(address)) => address.to_string(),
             Some(Err(error)) => error.clone(),
@@ -45,7 +46,9 @@ pub fn config(published: &Published) -> Value {
         let model = &entry.value.model;
         let discovery = match &model.discovery {
             Discovery::Assigned(name) => json!({ "endpoints": name }),
-            Discovery::Dns(names) => json!({ "dns": names.iter().map(ToString::to_string).collect::<Vec<_>>() }),
+            Discovery::Dns(names) => {
+                json!({ "dns": names.iter().map(ToString::to_string).collect::<Vec<_>>() })
+            }
         };
         let value = json!({
             "name": model.name,
@@ -151,8 +154,11 @@ pub fn clusters(published: &Published, telemetry: &Telemetry) -> Value {
 pub fn routes(published: &Published, telemetry: &Telemetry) -> Value {
     let mut taken: BTreeMap<(String, String, String), u64> = BTreeMap::new();
     for (key, series) in telemetry.all_requests() {
-        let count: u64 = series.iter().map(|one| Outcome::all().map(|outcome| one.count(outcome)).sum::<u64>()).sum();
-        *taken.entry((key.listener.to_string(), key.service.to_string(), key.route.to_string())).or_default() += count;
+        let count: u64 =
+            series.iter().map(|one| Outcome::all().map(|outcome| one.count(outcome)).sum::<u64>()).sum();
+        *taken
+            .entry((key.listener.to_string(), key.service.to_string(), key.route.to_string()))
+            .or_default() += count;
     }
     let mut services = Vec::new();
     for listener in published.snapshot.listeners.values() {

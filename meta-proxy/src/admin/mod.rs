@@ -126,7 +126,8 @@ async fn ready(Extract(overview): Shown) -> Response {
 async fn metrics(Extract(overview): Shown) -> Response {
     match overview.telemetry.exposition() {
         Ok(body) => {
-            ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], body).into_response()
+            ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], body)
+                .into_response()
         }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

@@ -55,7 +55,10 @@ impl Listeners {
     /// Closes those that `snapshot` no longer has, or has elsewhere.
     pub fn retain(&mut self, snapshot: &Snapshot) {
         let stays = |name: &String, wanted: Option<SocketAddr>| {
-            snapshot.listeners.get(name).is_some_and(|spec| wanted == Some(spec.model.address) || wanted.is_none())
+            snapshot
+                .listeners
+                .get(name)
+                .is_some_and(|spec| wanted == Some(spec.model.address) || wanted.is_none())
         };
         self.unbound.retain(|name, _| stays(name, None));
         self.bound.retain(|name, bound| {
@@ -82,7 +85,11 @@ impl Listeners {
         workers: &Workers,
     ) -> Result<SocketAddr, String> {
         let (name, wanted) = (&spec.model.name, spec.model.address);
-        let mapped = spec.model.services.iter().find_map(|service| elsewhere.get(&(service.host.clone(), wanted.port())));
+        let mapped = spec
+            .model
+            .services
+            .iter()
+            .find_map(|service| elsewhere.get(&(service.host.clone(), wanted.port())));
         let target = *mapped.unwrap_or(&wanted);
         let bound = TcpListener::bind(target).await.and_then(|socket| Ok((socket.local_addr()?, socket)));
         let (address, socket) = bound.map_err(|error| {

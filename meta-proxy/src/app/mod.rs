@@ -137,11 +137,12 @@ impl Proxy {
             let bound = admin::serve(address, overview.clone()).await.map_err(failed(&what))?;
             tell(Event::Admin(bound));
         }
-        let (resolver, resolved) = Resolver::new();
+        let (resolver, found) = Resolver::new();
         let listeners = Listeners::new(bootstrap.connections_per_listener);
         let state = State::default();
-        let proxy = Self { bootstrap, codecs, state, workers, listeners, resolver, overview, tell, is_ready: false };
-        Ok((proxy, resolved))
+        let proxy =
+            Self { bootstrap, codecs, state, workers, listeners, resolver, overview, tell, is_ready: false };
+        Ok((proxy, found))
     }
 
     /// Puts an update in force and tells what of it is not.
@@ -150,7 +151,8 @@ impl Proxy {
         self.resolver.follow(&self.state);
         let unbound = self.put_in_force().await;
         for (name, error) in unbound {
-            let is_new = |(kind, changed): (ResourceType, &str)| kind == ResourceType::Listener && changed == name;
+            let is_new =
+                |(kind, changed): (ResourceType, &str)| kind == ResourceType::Listener && changed == name;
             if update.changed.iter().any(|resource| is_new((resource.kind, &resource.name))) {
                 let field = "address".to_owned();
                 ack.rejected.push(Rejection { kind: ResourceType::Listener, name, field, message: error });

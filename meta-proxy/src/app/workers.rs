@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::runtime::LocalOptions;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::interval;
 
@@ -35,8 +36,12 @@ impl Workers {
     pub fn start(bootstrap: &Bootstrap, telemetry: &Arc<Telemetry>) -> io::Result<Self> {
         let count = bootstrap.concurrency.max(1);
         let queued = bootstrap.queued_bytes / count;
-        let seed = |index: usize| bootstrap.seed.map_or_else(|| fastrand::u64(..), |seed| seed + index as u64);
-        (0..count).map(|index| Handle::start(index, seed(index), queued, telemetry.clone())).collect::<Result<_, _>>().map(Self)
+        let seed =
+            |index: usize| bootstrap.seed.map_or_else(|| fastrand::u64(..), |seed| seed + index as u64);
+        (0..count)
+            .map(|index| Handle::start(index, seed(index), queued, telemetry.clone()))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Lets every worker serve by `snapshot`, and waits until it does.
@@ -95,7 +100,9 @@ impl Handle {
         let (commands, received) = mpsc::unbounded_channel();
         let (started, has_started) = std::sync::mpsc::channel();
         let work = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build_local(LocalOptions::default());
             let runtime = match runtime {
                 Ok(runtime) => runtime,
                 Err(error) => return drop(started.send(Err(error))),
@@ -120,11 +127,19 @@ pub struct Dealer {
 
 impl Dealer {
     /// Gives a connection to a worker. `taken` counts the connections of its listener.
-    pub fn deal(&mut self, listener: &Arc<str>, stream: TcpStream, address: SocketAddr, taken: &Arc<AtomicUsize>) {
+    pub fn deal(
+        &mut self,
+        listener: &Arc<str>,
+        stream: TcpStream,
+        address: SocketAddr,
+        taken: &Arc<AtomicUsize>,
+    ) {
         let count = self.workers.len();
         self.next = (self.next + 1) % count;
         let in_turn = (self.next..self.next + count).map(|place| &self.workers[place % count]);
-        let Some((commands, load)) = in_turn.min_by_key(|(_, load)| load.load(Ordering::Relaxed)) else { return };
+        let Some((commands, load)) = in_turn.min_by_key(|(_, load)| load.load(Ordering::Relaxed)) else {
+            return;
+        };
         let seat = Seat::take([load.clone(), taken.clone()]);
         let _ = commands.send(Command::Serve(listener.clone(), stream, address, seat));
     }

@@ -23,7 +23,7 @@ const INSPECTION: Duration = Duration::from_secs(1);
 /// How long a client that was told to go elsewhere must be quiet before it is disconnected.
 const QUIET_BEFORE_CLOSE: Duration = Duration::from_secs(1);
 /// How long a client may be idle unless its listener says otherwise.
-const IDLE_TIME: Duration = Duration::from_secs(3600);
+const IDLE_TIME: Duration = Duration::from_hours(1);
 
 /// What a worker is told to do.
 pub enum Command {
@@ -190,7 +190,9 @@ impl Worker {
             };
             let asked = member.leaving.is_none_or(|since| self.local.now() - since >= QUIET_BEFORE_CLOSE);
             match member.client.inspect(idle) {
-                Some(Refusal::Idle) if member.leaving.is_some() && asked => member.client.refuse(Refusal::Drained),
+                Some(Refusal::Idle) if member.leaving.is_some() && asked => {
+                    member.client.refuse(Refusal::Drained);
+                }
                 Some(Refusal::Idle) if member.leaving.is_some() => {}
                 Some(refusal) => member.client.refuse(refusal),
                 None => {}

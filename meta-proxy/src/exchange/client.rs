@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use codec_api::{Attribute, Codec, DecodeError, Decoded, Found, LocalReply, Message, Out, Outgoing, Raw, RequestHead};
+use codec_api::{
+    Attribute, Codec, DecodeError, Decoded, Found, LocalReply, Message, Out, Outgoing, Raw, RequestHead,
+};
 
 use tokio::time::Instant;
 
@@ -163,7 +165,9 @@ impl Client {
     /// Whether further requests may be read from it.
     #[inline]
     pub fn may_ask(&self) -> bool {
-        self.outstanding.get() < OUTSTANDING_LIMIT && self.held.get() < HELD_LIMIT && self.waiting() < UNREAD_LIMIT
+        self.outstanding.get() < OUTSTANDING_LIMIT
+            && self.held.get() < HELD_LIMIT
+            && self.waiting() < UNREAD_LIMIT
     }
 
     /// Requests that it awaits a response to.
@@ -223,9 +227,12 @@ impl Client {
     /// Why it should be cut off now, if there is a reason; `idle` is how long it may be idle.
     pub fn inspect(&self, idle: Duration) -> Option<Refusal> {
         let now = self.local.now();
-        let exceeds = |since: Option<Instant>, time| since.is_some_and(|since| now.duration_since(since) >= time);
+        let exceeds =
+            |since: Option<Instant>, time| since.is_some_and(|since| now.duration_since(since) >= time);
         let is_full = self.waiting() >= UNREAD_LIMIT || self.local.is_over_queued_limit();
-        if exceeds(self.partial_since.get(), MESSAGE_TIME) || (is_full && exceeds(self.stalled_since.get(), STALL_TIME)) {
+        if exceeds(self.partial_since.get(), MESSAGE_TIME)
+            || (is_full && exceeds(self.stalled_since.get(), STALL_TIME))
+        {
             return Some(Refusal::Stalled);
         }
         let is_quiet = self.outstanding.get() == 0 && self.waiting() == 0;

@@ -21,6 +21,7 @@ pub use client::{Client, Refusal};
 pub use record::{Labels, Record};
 
 /// How an exchange ends.
+#[derive(Clone, Copy)]
 pub enum End<'a> {
     /// The endpoint responded.
     Response {
@@ -52,7 +53,13 @@ pub struct Exchange {
 
 impl Exchange {
     /// A request of `client` that has just been received whole and ends within `timeout`, unless that is zero.
-    pub fn new(client: &Rc<Client>, message: &Message, timeout: Duration, then: Then, record: Record) -> Self {
+    pub fn new(
+        client: &Rc<Client>,
+        message: &Message,
+        timeout: Duration,
+        then: Then,
+        record: Record,
+    ) -> Self {
         client.begin(message.len);
         Self {
             client: Some(client.clone()),
@@ -148,7 +155,9 @@ impl Exchange {
     /// Tells the client why it failed.
     pub fn fail(mut self, failure: Failure, text: Option<&str>) {
         self.record.failed(failure.flag());
-        let (Some(client), Some(cause), true) = (&self.client, failure.cause(), self.awaits_reply) else { return };
+        let (Some(client), Some(cause), true) = (&self.client, failure.cause(), self.awaits_reply) else {
+            return;
+        };
         client.local_reply(self.head, LocalReply { cause, text: text.unwrap_or(failure.text()) });
     }
 }

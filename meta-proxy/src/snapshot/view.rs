@@ -96,13 +96,15 @@ pub struct SeriesByMethod {
 
 impl View {
     /// The view of `snapshot` that follows `self`: clusters that stay keep their pools, routes that stay their series.
+    #[must_use]
     pub fn next(&self, snapshot: &Snapshot, local: &Rc<Local>, connector: &Rc<dyn Connector>) -> Self {
         let mut same_clusters = true;
         let mut clusters = BTreeMap::new();
         for (name, spec) in &snapshot.clusters {
             let kept = self.clusters.get(name).filter(|known| known.keeps_pools(&spec.settings));
             same_clusters &= kept.is_some();
-            let cluster = kept.cloned().unwrap_or_else(|| Cluster::new(spec.settings.clone(), local, connector));
+            let cluster =
+                kept.cloned().unwrap_or_else(|| Cluster::new(spec.settings.clone(), local, connector));
             cluster.update(spec.settings.clone(), &spec.endpoints);
             clusters.insert(name.clone(), cluster);
         }
@@ -143,7 +145,8 @@ impl ListenerView {
     fn new(spec: &Arc<ListenerSpec>, clusters: &Clusters, old: Option<&Rc<Self>>) -> Self {
         let name: Arc<str> = spec.model.name.as_str().into();
         let view = |service: &super::ServiceSpec| {
-            let known = old.and_then(|old| old.service(service.model.name.as_deref().unwrap_or_default().as_bytes()));
+            let known =
+                old.and_then(|old| old.service(service.model.name.as_deref().unwrap_or_default().as_bytes()));
             match known {
                 Some(known) if known.serves(service) => known.clone(),
                 _ => Rc::new(ServiceView::new(spec, &service.model.host, service.routes.as_ref(), clusters)),
@@ -152,9 +155,12 @@ impl ListenerView {
         let services = match spec.services.as_slice() {
             [service] if service.model.name.is_none() => Services::One(view(service)),
             services => {
-                let key = |service: &super::ServiceSpec| service.model.name.as_deref().unwrap_or_default().into();
+                let key =
+                    |service: &super::ServiceSpec| service.model.name.as_deref().unwrap_or_default().into();
                 let all = services.iter().map(|service| (key(service), view(service)));
-                Services::ByName(all.map(|(name, view): (Box<str>, _)| (name.into_boxed_bytes(), view)).collect())
+                Services::ByName(
+                    all.map(|(name, view): (Box<str>, _)| (name.into_boxed_bytes(), view)).collect(),
+                )
             }
         };
         let stray = ServiceView { is_known: false, ..ServiceView::new(spec, "-", None, clusters) };
@@ -220,7 +226,9 @@ impl ServiceView {
     /// Whether it is what `service` asks for.
     fn serves(&self, service: &super::ServiceSpec) -> bool {
         let same_routes = match (&self.source, &service.routes) {
-            (Some(old), Some(new)) => Arc::ptr_eq(&old.table, &new.table) && Arc::ptr_eq(&old.model, &new.model),
+            (Some(old), Some(new)) => {
+                Arc::ptr_eq(&old.table, &new.table) && Arc::ptr_eq(&old.model, &new.model)
+            }
             (None, None) => true,
             _ => false,
         };

@@ -6,9 +6,9 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -76,7 +76,9 @@ impl AccessLog {
             LogTarget::File(path) => Box::new(OpenOptions::new().append(true).create(true).open(path)?),
         };
         let (lines, waiting) = sync_channel(QUEUE);
-        std::thread::Builder::new().name("access-log".to_owned()).spawn(move || write_lines(&waiting, sink))?;
+        std::thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(move || write_lines(&waiting, sink))?;
         Ok(Self { lines, dropped: Arc::default() })
     }
 

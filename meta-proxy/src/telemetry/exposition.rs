@@ -10,7 +10,9 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use super::registry::Telemetry;
-use super::series::{BUCKETS_MS, Counter, EndpointSeries, ListenerSeries, Outcome, WorkerSeries};
+use super::series::{
+    BUCKETS_MS, Counter, EndpointSeries, ListenerSeries, Outcome, RequestSeries, WorkerSeries,
+};
 use codec_api::Status;
 use std::sync::Arc;
 
@@ -37,10 +39,15 @@ const ENDPOINT: &[(&str, &str, bool, Read<EndpointSeries>)] = &[
     ("meta_proxy_upstream_active", "Requests that await their response", false, |s| &s.active),
     ("meta_proxy_upstream_connections_active", "Connections open", false, |s| &s.connections),
     ("meta_proxy_upstream_connections", "Connections made", true, |s| &s.connects),
-    ("meta_proxy_upstream_connect_failures", "Connection attempts that failed", true, |s| &s.connect_failures),
-    ("meta_proxy_upstream_reverse_requests", "Requests from an endpoint, answered with an error", true, |s| {
-        &s.reverse_requests
+    ("meta_proxy_upstream_connect_failures", "Connection attempts that failed", true, |s| {
+        &s.connect_failures
     }),
+    (
+        "meta_proxy_upstream_reverse_requests",
+        "Requests from an endpoint, answered with an error",
+        true,
+        |s| &s.reverse_requests,
+    ),
     ("meta_proxy_upstream_late_responses", "Responses that nobody waited for any more", true, |s| &s.late),
 ];
 
@@ -51,7 +58,7 @@ const WORKER: &[(&str, &str, Read<WorkerSeries>)] = &[
 ];
 
 impl Telemetry {
-    /// Everything, in the text format of OpenMetrics 1.0.
+    /// Everything, in the text format of `OpenMetrics` 1.0.
     pub fn exposition(self: &Arc<Self>) -> Result<String, fmt::Error> {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Exposition(self.clone())));
@@ -86,7 +93,8 @@ fn sum<S>(series: &[Arc<S>], read: impl Fn(&S) -> u64) -> u64 {
 
 impl Exposition {
     fn requests(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let mut family = encoder.encode_descriptor("istio_requests", "Requests by outcome", None, MetricType::Counter)?;
+        let mut family =
+            encoder.encode_descriptor("istio_requests", "Requests by outcome", None, MetricType::Counter)?;
         for (key, series) in self.0.all_requests() {
             for outcome in Outcome::all() {
                 let count = sum(&series, |one| one.count(outcome));
@@ -111,7 +119,8 @@ impl Exposition {
 
     fn durations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = "istio_request_duration_milliseconds";
-        let mut family = encoder.encode_descriptor(name, "Duration of requests", None, MetricType::Histogram)?;
+        let mut family =
+            encoder.encode_descriptor(name, "Duration of requests", None, MetricType::Histogram)?;
         for (key, series) in self.0.all_requests() {
             let labels = [
                 ("reporter", "source"),
@@ -126,7 +135,7 @@ impl Exposition {
                 buckets.push((bound, sum(&series, |one| one.buckets()[index])));
             }
             let total = buckets.iter().map(|(_, count)| count).sum();
-            let sum_ms = sum(&series, |one| one.sum_us()) as f64 / 1000.0;
+            let sum_ms = sum(&series, RequestSeries::sum_us) as f64 / 1000.0;
             let mut metric = family.encode_family(&labels)?;
             metric.encode_histogram::<[(&str, &str); 0]>(sum_ms, total, &buckets, None)?;
         }
@@ -151,7 +160,8 @@ impl Exposition {
         for (key, series) in self.0.all_endpoints() {
             for (index, status) in Status::ALL.into_iter().enumerate() {
                 let count = sum(&series, |one| one.responses[index].get());
-                let labels = [("cluster", &*key.cluster), ("endpoint", &key.endpoint), ("status", status.name())];
+                let labels =
+                    [("cluster", &*key.cluster), ("endpoint", &key.endpoint), ("status", status.name())];
                 count_of(count, true).encode(family.encode_family(&labels)?)?;
             }
         }
@@ -179,7 +189,12 @@ impl Exposition {
         }
         let dropped = self.0.access_log().map_or(0, super::access_log::AccessLog::dropped);
         let name = "meta_proxy_access_log_dropped";
-        let metric = encoder.encode_descriptor(name, "Log lines that found the queue full", None, MetricType::Counter)?;
+        let metric = encoder.encode_descriptor(
+            name,
+            "Log lines that found the queue full",
+            None,
+            MetricType::Counter,
+        )?;
         count_of(dropped, true).encode(metric)
     }
 }
@@ -209,7 +224,7 @@ impl EncodeMetric for Sum {
         if self.grows {
             encoder.encode_counter::<[(&str, &str); 0], _, u64>(&self.value, None)
         } else {
-            encoder.encode_gauge(&(self.value as i64))
+            encoder.encode_gauge(&(self.value.cast_signed()))
         }
     }
 

@@ -135,7 +135,11 @@ impl Cluster {
     }
 
     /// Sends what waited for `endpoint`, which could not be connected to, elsewhere.
-    pub(super) fn try_elsewhere(self: &Rc<Self>, waiting: impl Iterator<Item = Waiting>, endpoint: SocketAddr) {
+    pub(super) fn try_elsewhere(
+        self: &Rc<Self>,
+        waiting: impl Iterator<Item = Waiting>,
+        endpoint: SocketAddr,
+    ) {
         for waiting in waiting {
             let Waiting { exchange, message, bytes, mut tried, permit, .. } = waiting;
             if exchange.is_cancelled() {

@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use codec_api::{Cause, Codec, Decoded, DecodeError, Kind, LocalReply, Message, Out, Outgoing, Raw, Rejected};
+use codec_api::{
+    Cause, Codec, DecodeError, Decoded, Kind, LocalReply, Message, Out, Outgoing, Raw, Rejected,
+};
 use tokio::time::Instant;
 
 use crate::error::Failure;
@@ -52,7 +54,12 @@ struct State {
 
 impl Connection {
     /// Starts the task of a new connection.
-    pub(super) fn start(cluster: &Rc<Cluster>, endpoint: &Rc<Endpoint>, stream: BoxStream, permit: Permit) -> Rc<Self> {
+    pub(super) fn start(
+        cluster: &Rc<Cluster>,
+        endpoint: &Rc<Endpoint>,
+        stream: BoxStream,
+        permit: Permit,
+    ) -> Rc<Self> {
         let settings = cluster.settings();
         let now = cluster.local().now();
         let state = State {
@@ -198,7 +205,9 @@ impl Connection {
         self.time_out(now);
         let state = &mut *self.state.borrow_mut();
         if state.silence_ends().is_some_and(|end| end <= now) {
-            return Err(WireError::Protocol("owes responses and has been silent for twice their time".to_owned()));
+            return Err(WireError::Protocol(
+                "owes responses and has been silent for twice their time".to_owned(),
+            ));
         }
         if state.pending.tombstones() >= TOMBSTONE_LIMIT {
             return Err(WireError::Protocol(format!("{TOMBSTONE_LIMIT} requests were never answered")));
@@ -235,7 +244,9 @@ impl Connection {
         let state = &mut *self.state.borrow_mut();
         let buried = state.pending.bury(is_over);
         state.next_deadline = state.pending.next_deadline();
-        buried.iter().for_each(|_| self.endpoint.finish());
+        for _ in &buried {
+            self.endpoint.finish();
+        }
         buried
     }
 

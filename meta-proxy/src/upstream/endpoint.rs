@@ -154,7 +154,14 @@ impl Endpoint {
         }
         let bytes = bytes.to_bytes();
         let message = *message;
-        self.waiting.borrow_mut().push_back(Waiting { exchange, message, bytes, tried, permit, _place: place });
+        self.waiting.borrow_mut().push_back(Waiting {
+            exchange,
+            message,
+            bytes,
+            tried,
+            permit,
+            _place: place,
+        });
         self.watch(cluster);
     }
 
@@ -169,7 +176,9 @@ impl Endpoint {
             let stream = match attempt.await {
                 Ok(Ok(stream)) => Ok(stream),
                 Ok(Err(error)) => Err(error),
-                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {limit:?}"))),
+                Err(_) => {
+                    Err(io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {limit:?}")))
+                }
             };
             cluster.local().tick();
             endpoint.connecting.set(endpoint.connecting.get() - 1);
@@ -193,7 +202,9 @@ impl Endpoint {
         cluster.connection_ended();
         self.series.connect_failures.inc();
         tracing::debug!(cluster = %cluster.name(), endpoint = %self.address, %error, "connect failed");
-        if self.connecting.get() > 0 || self.connections.borrow().iter().any(|connection| connection.is_usable()) {
+        if self.connecting.get() > 0
+            || self.connections.borrow().iter().any(|connection| connection.is_usable())
+        {
             return;
         }
         let waiting = self.waiting.take();
@@ -225,7 +236,8 @@ impl Endpoint {
     /// Ends what waits and is out of time or out of clients.
     fn expire(&self, now: Instant) {
         let is_over = |waiting: &Waiting| {
-            waiting.exchange.is_cancelled() || waiting.exchange.deadline().is_some_and(|deadline| deadline <= now)
+            waiting.exchange.is_cancelled()
+                || waiting.exchange.deadline().is_some_and(|deadline| deadline <= now)
         };
         let mut over = Vec::new();
         {

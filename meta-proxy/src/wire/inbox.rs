@@ -169,7 +169,12 @@ impl Inbox {
     }
 
     /// Gives one message to the reader; tells where the next one starts.
-    fn hand_on<R: Reader>(&mut self, reader: &mut R, message: &Message, at: usize) -> Result<usize, WireError> {
+    fn hand_on<R: Reader>(
+        &mut self,
+        reader: &mut R,
+        message: &Message,
+        at: usize,
+    ) -> Result<usize, WireError> {
         let end = at + message.len;
         if message.len == 0 || end > self.buffer.len() {
             return Err(WireError::Protocol("the codec took bytes that are not there".to_owned()));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use codec_api::{
-    Attribute, Cause, Codec, DecodeError, Decoded, Factory, Found, Kind, LocalReply, Message, OptionError, Options, Out,
-    Outgoing, Properties, Protocol, Rejected, RequestHead, Sharing, Side, Span, Status, Value,
+    Attribute, Cause, Codec, DecodeError, Decoded, Factory, Found, Kind, LocalReply, Message, OptionError,
+    Options, Out, Outgoing, Properties, Protocol, Rejected, RequestHead, Sharing, Side, Span, Status, Value,
 };
 
 const METHOD: usize = 0;
@@ -166,4 +166,3 @@ impl Codec for Tiny {
         out.put(&Frame::new(b'g', 0, "", b"").encode());
     }
 }
-

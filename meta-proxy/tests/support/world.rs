@@ -270,13 +270,19 @@ impl World {
     pub fn count(&self, flags: &str) -> u64 {
         let all = self.telemetry.all_requests();
         let outcomes = || Outcome::all().filter(|outcome| outcome.flags() == flags);
-        all.values().flatten().map(|series| outcomes().map(|outcome| series.count(outcome)).sum::<u64>()).sum()
+        all.values()
+            .flatten()
+            .map(|series| outcomes().map(|outcome| series.count(outcome)).sum::<u64>())
+            .sum()
     }
 
     /// Copies sent, and copies that failed.
     pub fn copies(&self) -> (u64, u64) {
         let all = self.telemetry.all_workers();
-        (all.iter().map(|one| one.mirrored.get()).sum(), all.iter().map(|one| one.mirror_failures.get()).sum())
+        (
+            all.iter().map(|one| one.mirrored.get()).sum(),
+            all.iter().map(|one| one.mirror_failures.get()).sum(),
+        )
     }
 }
 
