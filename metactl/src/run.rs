@@ -2,14 +2,13 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use controller::{Controller, Running, Severity, Status};
+use controller::{Controller, Running};
 use meta_proxy::app::{self, Delivery, Event};
 use meta_proxy::bootstrap::Bootstrap;
 use meta_proxy::xds::Codecs;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Run;
@@ -19,13 +18,12 @@ pub fn run(run: Run, codecs: Codecs) -> Result<ExitCode, String> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
-        let Running { updates, acks, status, guard } =
+        let Running { updates, acks, guard, .. } =
             Controller::start(&run.objects.paths, &run.objects.options())
                 .map_err(|error| error.to_string())?;
         let stop = stop_on_signal().map_err(|error| format!("cannot listen for signals: {error}"))?;
         let (deliveries, delivered) = mpsc::channel(1);
         tokio::spawn(deliver(updates, acks, deliveries));
-        tokio::spawn(show(status));
         app::run(bootstrap(run), codecs, delivered, stop, Box::new(tell))
             .await
             .map_err(|error| error.to_string())?;
@@ -81,25 +79,6 @@ async fn deliver(
         if acks.send(ack).await.is_err() {
             return;
         }
-    }
-}
-
-/// Logs what is new among the things to say about objects.
-async fn show(mut status: watch::Receiver<Arc<Status>>) {
-    let mut shown = Arc::<Status>::default();
-    while status.changed().await.is_ok() {
-        let now = status.borrow_and_update().clone();
-        for diagnostic in now.diagnostics.iter().filter(|diagnostic| !shown.diagnostics.contains(diagnostic))
-        {
-            match diagnostic.severity {
-                Severity::Error => tracing::error!("{diagnostic}"),
-                Severity::Warning => tracing::warn!("{diagnostic}"),
-            }
-        }
-        for refusal in now.refusals.iter().filter(|refusal| !shown.refusals.contains(refusal)) {
-            tracing::error!("{refusal}");
-        }
-        shown = now;
     }
 }
 

@@ -150,8 +150,8 @@ fn gather<K: Clone + Ord + Hash, S>(all: &PerWorker<K, S>) -> BTreeMap<K, Vec<Ar
 
 #[cfg(test)]
 mod tests {
-    use super::super::series::Outcome;
     use super::*;
+    use crate::telemetry::Outcome;
     use std::time::Duration;
 
     #[test]

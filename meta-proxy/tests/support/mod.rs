@@ -3,7 +3,7 @@
 //! The protocol is a small one of our own, so that these tests also show what a codec needs: a length (4 bytes, of what
 //! follows), a kind, a status, an id (8 bytes), a method (1 byte of length, then the name) and a payload.
 
-#![allow(dead_code, unused_imports, missing_docs)] // each test binary uses its part of the cast
+#![allow(dead_code, unused_imports, missing_docs, clippy::unwrap_used)] // each test binary uses its part of the cast
 
 mod tiny;
 mod world;

@@ -22,7 +22,7 @@ static PROPERTIES: Properties = Properties {
     id_bits: 64,
     sharing: Sharing::Shared(1),
     request_timeout: Duration::from_secs(15),
-    heartbeat: Some(Duration::from_secs(60)),
+    heartbeat: Some(Duration::from_mins(1)),
 };
 
 /// A small protocol.

@@ -29,7 +29,7 @@ use super::tiny::{Frame, TINY};
 /// Bytes that a pipe holds before its writer must wait.
 const PIPE: usize = 256 * 1024;
 /// No step of a test takes longer, on whatever clock.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// What an endpoint does with connection attempts.
 #[derive(Clone)]
@@ -289,6 +289,6 @@ impl World {
 /// Runs a scene on a runtime of its own whose clock jumps to the next timer when nothing else is to be done.
 pub fn run<F: Future<Output = ()>>(scene: F) {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_all().start_paused(true).build_local(Default::default()).unwrap();
+    let runtime = builder.enable_all().start_paused(true).build_local(tokio::runtime::LocalOptions::default()).unwrap();
     runtime.block_on(scene);
 }

@@ -154,6 +154,8 @@ async fn a_service_that_comes_later_is_listened_for_and_one_that_goes_is_not() {
 
     let other = Service::of("carts.shop.example").address("127.0.0.2").endpoint("any", carts.address());
     scene.folder().put("other", other);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    eprintln!("{:#}", scene.admin().json("/config_dump").await);
     scene.until_listening("carts.shop.example:20880").await;
     let other = scene.client_of("carts.shop.example:20880").await;
     assert_eq!(who(&other, &calling("who")).await, "carts");

@@ -249,6 +249,18 @@ fn the_document_of_limits_has_the_values_of_the_code() {
 }
 
 #[test]
+fn the_readme_quotes_the_example() {
+    let file = "examples/dubbo-isolation/router/metarouter.yaml";
+    let lines = tree::read(file);
+    let quoted: String = lines
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| "    ".to_owned() + line + "\n")
+        .collect();
+    assert!(tree::read("README.md").contains(&quoted), "README.md does not quote {file} word for word");
+}
+
+#[test]
 fn links_and_spans_are_found() {
     let text = "see [a](b.md#c) and `d/e.rs`\n```\n[x](y) `z`\n```\n`f::g()`\n";
     let prose = without_fences(text);

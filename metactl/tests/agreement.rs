@@ -1,0 +1,19 @@
+//! The two planes agree on what neither may ask of the other.
+
+use codec_api::Protocol;
+use codec_dubbo::Dubbo;
+
+#[test]
+fn the_names_that_the_control_plane_takes_for_built_in_are_the_codecs_of_this_build() {
+    let linked = [Dubbo.name()];
+    assert_eq!(xds::protocols::BUILT_IN, linked);
+}
+
+#[test]
+fn both_planes_have_the_same_limits_for_regular_expressions() {
+    use controller::translate as control;
+    use meta_proxy::route as proxy;
+    assert_eq!(control::REGEX_LENGTH_LIMIT, proxy::REGEX_LENGTH_LIMIT);
+    assert_eq!(control::REGEX_NEST_LIMIT, proxy::REGEX_NEST_LIMIT);
+    assert_eq!(control::REGEX_SIZE_LIMIT, proxy::REGEX_SIZE_LIMIT);
+}
