@@ -184,10 +184,7 @@ fn what_a_vanished_client_had_asked_is_recorded_as_cancelled() {
 #[test]
 fn pings_are_answered_and_oneway_requests_are_not() {
     run(async {
-        let mut world = World::new();
-        let mut accepted = world.accepting("all", 1);
-        world.route(None, "all");
-        world.apply();
+        let (world, mut accepted) = World::with_endpoint();
         let mut client = world.client();
         client.send(&Frame::new(b'1', 5, "note", b"")).await;
         client.send(&Frame::new(b'p', 6, "", b"")).await;
@@ -202,10 +199,7 @@ fn pings_are_answered_and_oneway_requests_are_not() {
 #[test]
 fn a_draining_worker_tells_its_clients_and_answers_what_is_under_way() {
     run(async {
-        let mut world = World::new();
-        let mut accepted = world.accepting("all", 1);
-        world.route(None, "all");
-        world.apply();
+        let (world, mut accepted) = World::with_endpoint();
         let (mut busy, mut quiet) = (world.client(), world.client());
         busy.send(&Frame::request(1, "get")).await;
         let mut endpoint = accepted.recv().await.unwrap();

@@ -141,10 +141,7 @@ fn a_request_that_waits_for_a_connection_ends_at_its_own_timeout() {
 #[test]
 fn what_is_under_way_on_a_lost_connection_ends_at_once_and_the_next_call_gets_a_new_one() {
     run(async {
-        let mut world = World::new();
-        let mut accepted = world.accepting("all", 1);
-        world.route(None, "all");
-        world.apply();
+        let (world, mut accepted) = World::with_endpoint();
         let mut client = world.client();
         client.send(&Frame::request(1, "get")).await;
         let mut endpoint = accepted.recv().await.unwrap();
@@ -178,10 +175,7 @@ fn an_endpoint_that_owes_responses_and_is_silent_is_given_up() {
 #[test]
 fn a_quiet_connection_is_pinged_and_given_up_after_three_missed_answers() {
     run(async {
-        let mut world = World::new();
-        let mut accepted = world.accepting("all", 1);
-        world.route(None, "all");
-        world.apply();
+        let (world, mut accepted) = World::with_endpoint();
         let mut client = world.client();
         client.send(&Frame::request(1, "get")).await;
         let mut endpoint = accepted.recv().await.unwrap();
@@ -278,10 +272,7 @@ fn limits_are_kept_and_answered_as_overload() {
 #[test]
 fn endpoints_that_leave_finish_what_they_have() {
     run(async {
-        let mut world = World::new();
-        let mut accepted = world.accepting("all", 1);
-        world.route(None, "all");
-        world.apply();
+        let (mut world, mut accepted) = World::with_endpoint();
         let mut client = world.client();
         client.send(&Frame::request(1, "get")).await;
         let mut old = accepted.recv().await.unwrap();
@@ -300,10 +291,7 @@ fn endpoints_that_leave_finish_what_they_have() {
 #[test]
 fn an_endpoint_that_goes_away_gets_no_more_requests_on_that_connection() {
     run(async {
-        let mut world = World::new();
-        let mut accepted = world.accepting("all", 1);
-        world.route(None, "all");
-        world.apply();
+        let (world, mut accepted) = World::with_endpoint();
         let mut client = world.client();
         client.send(&Frame::request(1, "get")).await;
         let mut first = accepted.recv().await.unwrap();

@@ -13,10 +13,7 @@ const MIB: u64 = 1 << 20;
 fn a_call_of_4_mib_allocates_little_more_than_its_bytes() {
     let _profiler = dhat::Profiler::builder().testing().build();
     run(async {
-        let mut world = World::new();
-        let mut accepted = world.accepting("all", 1);
-        world.route(None, "all");
-        world.apply();
+        let (world, mut accepted) = World::with_endpoint();
         let mut client = world.client();
         // The pipes take their memory when they are first filled.
         client.send(&Frame::new(b'q', 1, "put", &vec![1; 600 * 1024])).await;

@@ -63,6 +63,9 @@ impl Display for Service {
             writeln!(f, "  annotations: {{interface: {interface}}}")?;
         }
         writeln!(f, "spec:\n  hosts: [{}]\n  resolution: STATIC", self.host)?;
+        if let Some(address) = &self.address {
+            writeln!(f, "  addresses: [{address}]")?;
+        }
         writeln!(
             f,
             "  ports: [{{number: {PORT}, name: tcp-metaprotocol-dubbo, protocol: TCP}}]\n  endpoints:"

@@ -11,6 +11,9 @@ const HEALED: f64 = 1.3;
 /// Batch jobs shall get this share of their providers' capacity in phase 2.
 const USED: f64 = 0.9;
 
+/// Unloaded calls all take the same time; where the p99 is so much above the median, the machine was busy.
+const STEADY: f64 = 1.5;
+
 /// The figures that targets are set for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
@@ -149,6 +152,16 @@ pub fn table(outcome: &Outcome) -> String {
         "  {} user and {} batch calls: {} errors, {} closed connections.",
         outcome.user.sent, outcome.batch.sent, figures.errors, figures.closed_connections
     );
+    let median = outcome.phases[0].user.quantile_us(0.5);
+    if figures.p99_us[0] as f64 > STEADY * median as f64 {
+        let _ = writeln!(
+            out,
+            "  Phase 0 was unsteady (p99 {}, median {}): something else keeps this machine busy, and latencies \
+             measured on it say little.",
+            ms(figures.p99_us[0]),
+            ms(median),
+        );
+    }
     for (whose, report) in [("user", &outcome.user), ("batch", &outcome.batch)] {
         if let Some(error) = &report.first_error {
             let _ = writeln!(out, "  The first error of a {whose} call: {error}");

@@ -55,6 +55,13 @@ impl Overview {
         self.lock().1 = true;
     }
 
+    /// Waits until the access log is written. To be called when nothing is served any more.
+    pub fn close(&self) {
+        if let Some(access_log) = self.telemetry.access_log() {
+            access_log.close();
+        }
+    }
+
     /// What workers serve by.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.lock().0.snapshot.clone()

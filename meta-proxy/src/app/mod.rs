@@ -8,6 +8,7 @@ mod overview;
 mod publish;
 mod workers;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin;
 use crate::bootstrap::Bootstrap;
+use crate::model::Service;
+use crate::snapshot::Snapshot;
 use crate::telemetry::{AccessLog, Telemetry};
 use crate::xds::{Codecs, State};
 
@@ -83,6 +86,9 @@ struct Proxy {
     resolver: Resolver,
     overview: Arc<Overview>,
     tell: Box<dyn Fn(Event)>,
+    /// The services that it was told of, and where they are bound.
+    told: BTreeSet<(String, u16, SocketAddr)>,
+    has_update: bool,
     is_ready: bool,
 }
 
@@ -140,8 +146,19 @@ impl Proxy {
         let (resolver, found) = Resolver::new();
         let listeners = Listeners::new(bootstrap.connections_per_listener);
         let state = State::default();
-        let proxy =
-            Self { bootstrap, codecs, state, workers, listeners, resolver, overview, tell, is_ready: false };
+        let proxy = Self {
+            bootstrap,
+            codecs,
+            state,
+            workers,
+            listeners,
+            resolver,
+            overview,
+            tell,
+            told: BTreeSet::new(),
+            has_update: false,
+            is_ready: false,
+        };
         Ok((proxy, found))
     }
 
@@ -149,6 +166,7 @@ impl Proxy {
     async fn apply(&mut self, update: &Update) -> Ack {
         let mut ack = self.state.apply(update, &self.codecs);
         self.resolver.follow(&self.state);
+        self.has_update = true;
         let unbound = self.put_in_force().await;
         for (name, error) in unbound {
             let is_new =
@@ -159,15 +177,8 @@ impl Proxy {
             }
         }
         for rejection in &ack.rejected {
-            tracing::warn!(%rejection, "refused");
+            tracing::debug!(%rejection, "refused");
         }
-        self.is_ready = self.is_ready || {
-            let bound = !self.listeners.has_unbound();
-            if bound {
-                (self.tell)(Event::Ready);
-            }
-            bound
-        };
         ack
     }
 
@@ -188,18 +199,32 @@ impl Proxy {
             if self.listeners.is_bound(&spec.model.name) {
                 continue;
             }
-            match self.listeners.bind(spec, &self.bootstrap.listen, &self.workers).await {
-                Ok(address) => {
-                    for service in &spec.model.services {
-                        let (host, port) = (service.host.clone(), spec.model.address.port());
-                        (self.tell)(Event::Listening { host, port, address });
-                    }
-                }
-                Err(error) => failed.push((spec.model.name.clone(), error)),
+            if let Err(error) = self.listeners.bind(spec, &self.bootstrap.listen, &self.workers).await {
+                failed.push((spec.model.name.clone(), error));
             }
         }
+        self.announce(&snapshot);
         self.overview.set(published(&self.state, &snapshot, self.listeners.addresses()));
         failed
+    }
+
+    /// Tells what has become reachable.
+    fn announce(&mut self, snapshot: &Snapshot) {
+        let mut reachable = BTreeSet::new();
+        let addresses = self.listeners.addresses();
+        for spec in snapshot.listeners.values() {
+            let Some(Ok(address)) = addresses.get(&spec.model.name) else { continue };
+            let place = |service: &Service| (service.host.clone(), spec.model.address.port(), *address);
+            reachable.extend(spec.model.services.iter().map(place));
+        }
+        for (host, port, address) in reachable.difference(&self.told) {
+            (self.tell)(Event::Listening { host: host.clone(), port: *port, address: *address });
+        }
+        self.told = reachable;
+        if self.has_update && !self.is_ready && !self.listeners.has_unbound() {
+            self.is_ready = true;
+            (self.tell)(Event::Ready);
+        }
     }
 
     /// Accepts no more, lets what is under way end, and stops.
@@ -214,5 +239,6 @@ impl Proxy {
             () = sleep_until(end) => tracing::warn!(connections = self.workers.load(), "not drained in time"),
         }
         self.workers.stop();
+        self.overview.close();
     }
 }

@@ -6,9 +6,10 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use serde::Serialize;
 
@@ -29,8 +30,10 @@ pub enum LogTarget {
 /// The writing end of the log.
 #[derive(Debug)]
 pub struct AccessLog {
+    /// An empty line is the last one.
     lines: SyncSender<Vec<u8>>,
-    dropped: Arc<AtomicU64>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    dropped: AtomicU64,
 }
 
 /// What one line says. Fields that do not apply are left out.
@@ -69,17 +72,16 @@ pub struct LogEntry<'a> {
 }
 
 impl AccessLog {
-    /// Opens the target and starts the writer thread, which ends with the log.
+    /// Opens the target and starts the writer thread.
     pub fn open(target: &LogTarget) -> io::Result<Self> {
         let sink: Box<dyn Write + Send> = match target {
             LogTarget::Stdout => Box::new(io::stdout()),
             LogTarget::File(path) => Box::new(OpenOptions::new().append(true).create(true).open(path)?),
         };
         let (lines, waiting) = sync_channel(QUEUE);
-        std::thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn(move || write_lines(&waiting, sink))?;
-        Ok(Self { lines, dropped: Arc::default() })
+        let writer = std::thread::Builder::new().name("access-log".to_owned());
+        let writer = writer.spawn(move || write_lines(&waiting, sink))?;
+        Ok(Self { lines, writer: Mutex::new(Some(writer)), dropped: AtomicU64::new(0) })
     }
 
     /// Queues one line.
@@ -91,6 +93,16 @@ impl AccessLog {
         }
     }
 
+    /// Waits until every line that was queued has been written. Later ones are not.
+    pub fn close(&self) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer
+            && self.lines.send(Vec::new()).is_ok()
+        {
+            let _ = writer.join();
+        }
+    }
+
     /// Lines that found the queue full.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
@@ -99,11 +111,16 @@ impl AccessLog {
 
 fn write_lines(waiting: &Receiver<Vec<u8>>, mut sink: Box<dyn Write + Send>) {
     let mut batch = Vec::with_capacity(BATCH);
-    while let Ok(line) = waiting.recv() {
-        batch.extend_from_slice(&line);
-        while batch.len() < BATCH {
-            let Ok(line) = waiting.try_recv() else { break };
-            batch.extend_from_slice(&line);
+    let mut is_last = false;
+    while !is_last {
+        let Ok(mut line) = waiting.recv() else { return };
+        is_last |= line.is_empty();
+        batch.append(&mut line);
+        while batch.len() < BATCH
+            && let Ok(mut line) = waiting.try_recv()
+        {
+            is_last |= line.is_empty();
+            batch.append(&mut line);
         }
         if let Err(error) = sink.write_all(&batch).and_then(|()| sink.flush()) {
             tracing::warn!(%error, "the access log cannot be written");

@@ -161,6 +161,15 @@ impl World {
         }
     }
 
+    /// A worker that sends everything to one endpoint, whose connections come out of the receiver.
+    pub fn with_endpoint() -> (Self, mpsc::UnboundedReceiver<Actor>) {
+        let mut world = Self::new();
+        let accepted = world.accepting("all", 1);
+        world.route(None, "all");
+        world.apply();
+        (world, accepted)
+    }
+
     /// Gives `cluster` one more endpoint.
     pub fn endpoint(&mut self, cluster: &str, number: u16, behaviour: Behaviour) {
         let address = endpoint_address(number);
@@ -289,6 +298,7 @@ impl World {
 /// Runs a scene on a runtime of its own whose clock jumps to the next timer when nothing else is to be done.
 pub fn run<F: Future<Output = ()>>(scene: F) {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_all().start_paused(true).build_local(tokio::runtime::LocalOptions::default()).unwrap();
+    let runtime =
+        builder.enable_all().start_paused(true).build_local(tokio::runtime::LocalOptions::default()).unwrap();
     runtime.block_on(scene);
 }

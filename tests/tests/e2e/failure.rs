@@ -302,7 +302,8 @@ async fn what_cannot_be_served_has_a_reply_of_its_own() {
     ]);
     let setup = Setup::new().put("service", service).put("rule", Rule::subsets(&["v1", "empty"]));
     let text = "MetaRouter shop/orders: spec.routes[1].route[0].destination.subset: DestinationRule shop/orders";
-    let scene = setup.put("router", router).announce(text).start().await;
+    let setup = setup.announce(text).announce("subset empty selects no endpoint of host orders.shop.example");
+    let scene = setup.put("router", router).start().await;
     let client = scene.client().await;
     let empty = client.call(&calling("empty"), SOON).await;
     assert_eq!(status(&empty), (70, "the cluster has no endpoint"));
