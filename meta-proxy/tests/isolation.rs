@@ -304,3 +304,28 @@ fn an_endpoint_that_goes_away_gets_no_more_requests_on_that_connection() {
         assert_eq!(client.receive().await.unwrap().id, 2);
     });
 }
+
+#[test]
+fn an_endpoint_that_goes_away_gets_nothing_while_there_is_another() {
+    run(async {
+        let mut world = World::new();
+        let mut accepted = world.accepting("all", 1);
+        world.route(None, "all");
+        world.apply();
+        let mut client = world.client();
+        client.send(&Frame::request(1, "get")).await;
+        let mut leaving = accepted.recv().await.unwrap();
+        let request = leaving.receive().await.unwrap();
+        world.echoing("all", 2, |_| false);
+        world.apply();
+        leaving.send(&Frame::new(b'g', 0, "", b"")).await;
+        leaving.send(&Frame::response_to(&request)).await;
+        assert_eq!(client.receive().await.unwrap().id, 1);
+        for id in 2..50 {
+            client.send(&Frame::request(id, "get")).await;
+            assert_eq!(client.receive().await.unwrap().id, id, "answered by the other one");
+        }
+        drop(leaving);
+        assert!(accepted.try_recv().is_err(), "nobody connected to it again");
+    });
+}

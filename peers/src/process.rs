@@ -220,6 +220,11 @@ pub struct Proxy {
 impl Metactl {
     /// Starts it and waits, at most 10 seconds, until it says `ready`.
     pub fn start(&self) -> Result<Proxy, Failed> {
+        self.start_until("ready")
+    }
+
+    /// Starts it and waits, at most 10 seconds, for a line that begins so: for one that will not be ready.
+    pub fn start_until(&self, word: &str) -> Result<Proxy, Failed> {
         let mut command = Command::new(&self.binary);
         command.arg("run").args(&self.paths);
         for service in &self.services {
@@ -237,13 +242,13 @@ impl Metactl {
         let end = Instant::now() + READY;
         loop {
             let line = process.line(end.saturating_duration_since(Instant::now()))?;
-            if line == "ready" {
-                return Ok(Proxy { process, listening, admin });
-            }
             if let Some(address) = line.strip_prefix("admin ") {
                 admin = address.parse().ok();
             }
             listening.extend(parse(&line));
+            if line.starts_with(word) {
+                return Ok(Proxy { process, listening, admin });
+            }
         }
     }
 }

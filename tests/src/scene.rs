@@ -83,8 +83,17 @@ impl Setup {
 
     /// Starts `metactl run` and waits until it is ready.
     pub async fn start(self) -> Scene {
+        self.start_until("ready").await
+    }
+
+    /// Starts `metactl run` and waits for its admin port only: for a scene that something is missing in.
+    pub async fn start_unready(self) -> Scene {
+        self.start_until("admin ").await
+    }
+
+    async fn start_until(self, word: &'static str) -> Scene {
         let Setup { folder, metactl, announced } = self;
-        let started = off_thread(move || metactl.start()).await;
+        let started = off_thread(move || metactl.start_until(word)).await;
         let proxy = started.unwrap_or_else(|failed| panic!("{failed}"));
         let addresses = proxy.listening.iter().map(|one| (one.service.clone(), one.address)).collect();
         let admin = Admin::at(proxy.admin.expect("a scene always asks for an admin port"));
@@ -171,8 +180,17 @@ impl Scene {
 
     /// Waits until it listens for a service (`HOST:PORT`) that it did not listen for at its start.
     pub async fn until_listening(&mut self, service: &str) -> SocketAddr {
+        let line = self.until_told(&format!("listening {service} ")).await;
+        let address = line.rsplit(' ').next().and_then(|address| address.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("{line:?} names no address"));
+        self.addresses.push((service.to_owned(), address));
+        address
+    }
+
+    /// Waits for a line of its standard output that begins so.
+    pub async fn until_told(&mut self, word: &str) -> String {
         let mut proxy = self.proxy.take().expect("it has not ended");
-        let (wanted, end) = (format!("listening {service} "), Instant::now() + SOON);
+        let (wanted, end) = (word.to_owned(), Instant::now() + SOON);
         let (proxy, line) = off_thread(move || loop {
             let line = proxy.process.line(end.saturating_duration_since(Instant::now()));
             if line.as_ref().map_or(true, |line| line.starts_with(&wanted)) {
@@ -181,11 +199,7 @@ impl Scene {
         })
         .await;
         self.proxy = Some(proxy);
-        let line = line.unwrap_or_else(|failed| panic!("{failed}"));
-        let address = line.rsplit(' ').next().and_then(|address| address.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("{line:?} names no address"));
-        self.addresses.push((service.to_owned(), address));
-        address
+        line.unwrap_or_else(|failed| panic!("{failed}"))
     }
 
     /// Asks it to end (SIGTERM).

@@ -122,7 +122,11 @@ impl Cluster {
     fn attempt(self: &Rc<Self>, mut call: Call<'_>) {
         let endpoints = self.endpoints.borrow();
         let is_tried = |endpoint: &Endpoint| call.tried.contains(&endpoint.address());
-        let chosen = self.balancer.borrow().choose(&endpoints, is_tried, &self.local).cloned();
+        let balancer = self.balancer.borrow();
+        let is_last_resort = |endpoint: &Endpoint| endpoint.is_leaving() || is_tried(endpoint);
+        let preferred = balancer.choose(&endpoints, is_last_resort, &self.local);
+        let chosen = preferred.or_else(|| balancer.choose(&endpoints, is_tried, &self.local)).cloned();
+        drop(balancer);
         drop(endpoints);
         match chosen {
             Some(endpoint) if call.tried.len() < CONNECT_ATTEMPTS => {

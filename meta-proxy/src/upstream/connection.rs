@@ -255,9 +255,16 @@ impl Connection {
         drop(self.bury(Exchange::is_cancelled));
     }
 
+    fn set_going_away(&self, is_going_away: bool) {
+        if self.going_away.replace(is_going_away) != is_going_away {
+            self.endpoint.set_leaving(is_going_away);
+        }
+    }
+
     /// Ends everything that is under way on it.
     pub(super) fn close(&self, failure: Failure, reason: &str) {
         self.closed.set(true);
+        self.set_going_away(false);
         let lost = {
             let state = &mut *self.state.borrow_mut();
             state.out.clear();
@@ -334,8 +341,8 @@ impl Reader for Responses<'_> {
                 connection.speak(|codec, out| codec.pong(&ping, out));
             }
             Kind::Request | Kind::Oneway => connection.reverse_request(message, bytes),
-            Kind::GoingAway => connection.going_away.set(true),
-            Kind::ComeBack => connection.going_away.set(false),
+            Kind::GoingAway => connection.set_going_away(true),
+            Kind::ComeBack => connection.set_going_away(false),
             Kind::Notice => {}
         }
         Ok(())

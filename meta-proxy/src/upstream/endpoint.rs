@@ -46,6 +46,8 @@ pub struct Endpoint {
     watched: Cell<bool>,
     more_waits: Notify,
     retired: Cell<bool>,
+    /// Connections on which it has said that it is going away.
+    leaving: Cell<usize>,
 }
 
 impl Endpoint {
@@ -65,6 +67,7 @@ impl Endpoint {
             watched: Cell::new(false),
             more_waits: Notify::new(),
             retired: Cell::new(false),
+            leaving: Cell::new(0),
         })
     }
 
@@ -93,6 +96,18 @@ impl Endpoint {
     pub(super) fn finish(&self) {
         self.active.set(self.active.get() - 1);
         self.series.active.dec();
+    }
+
+    /// Whether it has said that it is going away: others are to be preferred.
+    #[inline]
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.get() > 0
+    }
+
+    /// Notes that it has said so on one more connection, or that it takes that back.
+    pub(super) fn set_leaving(&self, is_leaving: bool) {
+        let count = self.leaving.get();
+        self.leaving.set(if is_leaving { count + 1 } else { count - 1 });
     }
 
     /// Whether the cluster no longer has it.
