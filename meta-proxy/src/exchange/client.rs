@@ -111,7 +111,7 @@ impl Client {
 
     /// Writes through its codec and wakes its task. What is written to a client that has gone is forgotten.
     fn speak(&self, say: impl FnOnce(&mut dyn Codec, &mut Out)) {
-        if self.closed.get() {
+        if self.closed.get() || self.refusal.get() == Some(Refusal::Stalled) {
             return;
         }
         let speech = &mut *self.speech.borrow_mut();
@@ -120,7 +120,14 @@ impl Client {
             speech.out.lend(self.local.take_buffer());
         }
         say(&mut *speech.codec, &mut speech.out);
-        self.local.requeue(before, speech.out.len());
+        let after = speech.out.len();
+        self.local.requeue(before, after);
+        if after >= UNREAD_LIMIT && self.local.is_over_queued_limit() {
+            // All slow clients together hold too much; this one is among them.
+            speech.out.clear();
+            self.local.requeue(after, 0);
+            self.refusal.set(Some(Refusal::Stalled));
+        }
         self.wake.wake();
     }
 

@@ -17,8 +17,10 @@ use crate::local::Local;
 
 /// Size of a worker's read buffer.
 const READ_BUFFER: usize = 64 * 1024;
-/// The rest of a message of at least this size is read into a buffer of its own.
+/// Once this much of a message has come, its rest is read into a buffer of its own.
 const OWN_BUFFER_FROM: usize = 16 * 1024;
+/// Room that is made for a message, in multiples of what has come of it: who announces much must send some of it.
+const ROOM_PER_BYTE: usize = 64;
 /// Messages that a connection handles in one turn.
 const TURN_MESSAGES: usize = 64;
 /// Bytes that a connection handles in one turn, give or take one message.
@@ -104,8 +106,9 @@ impl Inbox {
         local: &Local,
     ) -> Poll<Result<usize, WireError>> {
         let missing = self.need.saturating_sub(self.buffer.len());
-        let has_own = !self.borrowed && !self.buffer.is_empty() && self.need >= OWN_BUFFER_FROM;
+        let has_own = !self.borrowed && self.buffer.len() >= OWN_BUFFER_FROM;
         let count = if has_own && missing > 0 {
+            self.make_room();
             let mut rest = (&mut self.buffer).limit(missing);
             ready!(poll_read_buf(Pin::new(stream), cx, &mut rest))
         } else {
@@ -117,6 +120,14 @@ impl Inbox {
             Ok(0) => Poll::Ready(Err(WireError::Truncated)),
             Ok(count) => Poll::Ready(Ok(count)),
             Err(error) => Poll::Ready(Err(WireError::Io(error))),
+        }
+    }
+
+    /// Makes room for the rest of the message at the front, or for as much of it as is warranted.
+    fn make_room(&mut self) {
+        let len = self.buffer.len();
+        if self.buffer.capacity() == len {
+            self.buffer.reserve(self.need.min(len.saturating_mul(ROOM_PER_BYTE)).saturating_sub(len));
         }
     }
 
@@ -204,11 +215,10 @@ impl Inbox {
             return;
         }
         self.borrowed = false;
-        let mut kept = BytesMut::new();
-        if !self.buffer.is_empty() {
-            kept.reserve(self.buffer.len().max(self.need));
-            kept.put_slice(&self.buffer);
-        }
+        let len = self.buffer.len();
+        let room = if len < OWN_BUFFER_FROM { len } else { self.need.min(len * ROOM_PER_BYTE).max(len) };
+        let mut kept = BytesMut::with_capacity(room);
+        kept.put_slice(&self.buffer);
         local.return_scratch(std::mem::replace(&mut self.buffer, kept));
     }
 }
