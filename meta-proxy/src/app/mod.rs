@@ -134,8 +134,9 @@ impl Proxy {
             let what = what.to_owned();
             move |error| StartError::Io { what, error }
         };
-        let access_log = bootstrap.access_log.as_ref().map(AccessLog::open).transpose();
-        let telemetry = Arc::new(Telemetry::new(access_log.map_err(failed("the access log"))?));
+        let open = |target| AccessLog::open(target).map_err(failed(&format!("the access log {target}")));
+        let access_log = bootstrap.access_log.as_ref().map(open).transpose()?;
+        let telemetry = Arc::new(Telemetry::new(access_log));
         let workers = Workers::start(&bootstrap, &telemetry).map_err(failed("a worker's thread"))?;
         let overview = Arc::new(Overview::new(telemetry));
         if let Some(address) = bootstrap.admin {
@@ -223,7 +224,24 @@ impl Proxy {
         self.told = reachable;
         if self.has_update && !self.is_ready && !self.listeners.has_unbound() {
             self.is_ready = true;
+            self.warn_of_unknown_services();
             (self.tell)(Event::Ready);
+        }
+    }
+
+    /// Says which services are to be bound elsewhere and do not exist.
+    fn warn_of_unknown_services(&self) {
+        let is_known =
+            |host: &String, port: u16| self.told.iter().any(|told| (&told.0, told.1) == (host, port));
+        for ((host, port), address) in &self.bootstrap.listen {
+            if !is_known(host, *port) {
+                let known: Vec<_> =
+                    self.told.iter().map(|(host, port, _)| format!("{host}:{port}")).collect();
+                tracing::warn!(
+                    "nothing listens on {address}: there is no service {host}:{port}, only {}",
+                    known.join(", ")
+                );
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! Workers hand lines to a writer thread through a bounded queue and never wait for the disk; lines that find the
 //! queue full are counted instead.
 
+use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -25,6 +26,15 @@ pub enum LogTarget {
     Stdout,
     /// The end of a file.
     File(PathBuf),
+}
+
+impl fmt::Display for LogTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("on standard output"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 /// The writing end of the log.

@@ -131,7 +131,7 @@ impl Exposition {
                 ("request_protocol", &key.protocol),
             ];
             let mut buckets = Vec::with_capacity(BUCKETS_MS.len() + 1);
-            for (index, bound) in BUCKETS_MS.iter().copied().chain([f64::MAX]).enumerate() {
+            for (index, bound) in BUCKETS_MS.iter().copied().chain([f64::INFINITY]).enumerate() {
                 buckets.push((bound, sum(&series, |one| one.buckets()[index])));
             }
             let total = buckets.iter().map(|(_, count)| count).sum();
