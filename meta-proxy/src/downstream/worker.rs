@@ -83,7 +83,7 @@ impl Worker {
                     Err(error) => tracing::debug!(%address, %error, "client connection lost"),
                 },
                 Command::Drain => self.drain(),
-                Command::Stop => return,
+                Command::Stop => return self.stop(),
             }
         }
     }
@@ -170,6 +170,15 @@ impl Worker {
         self.draining.set(true);
         self.local.tick();
         self.dismiss(|_| true);
+    }
+
+    /// Ends what is still under way, so that each exchange is recorded before the runtime goes.
+    fn stop(&self) {
+        self.local.tick();
+        for (_, member) in &*self.clients.borrow() {
+            member.client.close();
+        }
+        self.view.borrow().sweep_cancelled();
     }
 
     /// Tells clients to go elsewhere. They are disconnected when they have been quiet for a while.
