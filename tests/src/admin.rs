@@ -31,6 +31,11 @@ impl Admin {
         Self { address }
     }
 
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Fetches a page.
     pub async fn get(&self, path: &str) -> Page {
         let fetched = soon("an admin page", self.fetch(path)).await;
@@ -101,6 +106,11 @@ impl Sample {
 }
 
 impl Metrics {
+    /// The sum of all samples of this name that have these labels, which are counts.
+    pub fn count(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
+        self.sum(name, labels) as u64
+    }
+
     /// The sum of all samples of this name that have these labels.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let has = |sample: &Sample, (name, value): &(&str, &str)| {

@@ -17,6 +17,7 @@ pub const INTERFACE: &str = "com.example.shop.OrderService";
 #[derive(Clone, Debug)]
 pub struct Service {
     host: String,
+    port: u16,
     address: Option<String>,
     interface: Option<String>,
     endpoints: Vec<(String, SocketAddr)>,
@@ -30,7 +31,14 @@ impl Service {
 
     /// Another one.
     pub fn of(host: &str) -> Self {
-        Self { host: host.to_owned(), address: None, interface: None, endpoints: Vec::new() }
+        Self { host: host.to_owned(), port: PORT, address: None, interface: None, endpoints: Vec::new() }
+    }
+
+    /// Says at which port it is called.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
     }
 
     /// Says where it is called, which decides who shares its listener.
@@ -68,7 +76,8 @@ impl Display for Service {
         }
         writeln!(
             f,
-            "  ports: [{{number: {PORT}, name: tcp-metaprotocol-dubbo, protocol: TCP}}]\n  endpoints:"
+            "  ports: [{{number: {}, name: tcp-metaprotocol-dubbo, protocol: TCP}}]\n  endpoints:",
+            self.port
         )?;
         for (subset, address) in &self.endpoints {
             let (ip, port) = (address.ip(), address.port());

@@ -191,10 +191,12 @@ impl Scene {
     pub async fn until_told(&mut self, word: &str) -> String {
         let mut proxy = self.proxy.take().expect("it has not ended");
         let (wanted, end) = (word.to_owned(), Instant::now() + SOON);
-        let (proxy, line) = off_thread(move || loop {
-            let line = proxy.process.line(end.saturating_duration_since(Instant::now()));
-            if line.as_ref().map_or(true, |line| line.starts_with(&wanted)) {
-                return (proxy, line);
+        let (proxy, line) = off_thread(move || {
+            loop {
+                let line = proxy.process.line(end.saturating_duration_since(Instant::now()));
+                if line.as_ref().map_or(true, |line| line.starts_with(&wanted)) {
+                    return (proxy, line);
+                }
             }
         })
         .await;
@@ -224,8 +226,8 @@ impl Scene {
             let has_ended = killed.await.unwrap_or_else(|failed| panic!("{failed}"));
             assert!(!has_ended, "metactl ended by itself; its log:\n{}", self.log());
         }
-        let complains = |line: &&String| COMPLAINTS.iter().any(|complaint| line.contains(complaint));
-        let complaints: Vec<_> = lines(&self.folder.log()).iter().filter(complains).cloned().collect();
+        let is_one = |line: &String| COMPLAINTS.iter().any(|mark| line.contains(mark));
+        let complaints: Vec<_> = lines(&self.folder.log()).into_iter().filter(is_one).collect();
         let is_announced = |line: &String| self.announced.iter().any(|text| line.contains(text));
         let surplus: Vec<_> = complaints.iter().filter(|line| !is_announced(line)).collect();
         assert!(surplus.is_empty(), "complaints that were not announced:\n{surplus:#?}");

@@ -61,6 +61,11 @@ impl Wire {
         let _ = self.stream.shutdown().await;
     }
 
+    /// Goes away without a word, as a process that was killed may: the other side sees a reset.
+    pub fn reset(self) {
+        self.stream.set_zero_linger().unwrap_or_else(|error| panic!("not a usable connection: {error}"));
+    }
+
     /// The next message.
     pub async fn frame(&mut self) -> Frame {
         loop {

@@ -42,7 +42,8 @@ async fn five_hundred_changes_under_load_lose_no_call_and_no_connection() {
     let setup = Setup::new().put("service", service).put("rule", Rule::subsets(&["v1", "v2"]));
     let scene = setup.put("router", all_to("v2")).start().await;
 
-    let load = load::start(Plan::closed(scene.address(), 50, 5), EchoLoad::new(calling("echo"), 100)).unwrap();
+    let load =
+        load::start(Plan::closed(scene.address(), 50, 5), EchoLoad::new(calling("echo"), 100)).unwrap();
     let client = scene.client().await;
     for change in 0..500 {
         let subset = ["v1", "v2"][change % 2];
@@ -83,7 +84,9 @@ async fn a_file_that_is_no_yaml_keeps_what_it_last_said() {
     eventually("the mistake is told", async || scene.logged(" ERROR ").pop().ok_or("nothing")).await;
     assert_eq!(answered_by(&client).await, ["v2"]);
     // What other files say changes all the same: the subsets change places.
-    scene.folder().put("service", Service::orders().endpoint("v2", v1.address()).endpoint("v1", v2.address()));
+    scene
+        .folder()
+        .put("service", Service::orders().endpoint("v2", v1.address()).endpoint("v1", v2.address()));
     until_answered_by("v1", &client, &calling("who")).await;
     scene.folder().put("router", all_to("v1"));
     until_answered_by("v2", &client, &calling("who")).await;
@@ -98,9 +101,12 @@ async fn an_object_that_makes_no_sense_keeps_what_it_last_said_and_others_change
     scene.announce("spec.routes[0].route[1].weight: weights sum to 90, must be 100");
     scene.announce("MetaRouter shop/orders: its last good version stays in force");
     scene.folder().put("router", Router::routes([Route::split(&[("v1", 80), ("v2", 10)])]));
-    eventually("the mistake is told", async || scene.logged("weights sum to 90").pop().ok_or("nothing")).await;
+    eventually("the mistake is told", async || scene.logged("weights sum to 90").pop().ok_or("nothing"))
+        .await;
     assert_eq!(answered_by(&client).await, ["v2"]);
-    scene.folder().put("service", Service::orders().endpoint("v2", v1.address()).endpoint("v1", v2.address()));
+    scene
+        .folder()
+        .put("service", Service::orders().endpoint("v2", v1.address()).endpoint("v1", v2.address()));
     until_answered_by("v1", &client, &calling("who")).await;
     scene.end().await;
 }
@@ -120,7 +126,9 @@ async fn without_its_router_a_service_has_one_route_to_all_endpoints() {
 
 #[tokio::test]
 async fn endpoints_come_and_go_and_no_call_is_lost() {
-    let slow = |label| Provider::builder(label).on("slow", after(300 * MS, Behaviour::Who)).otherwise(Behaviour::Who);
+    let slow = |label| {
+        Provider::builder(label).on("slow", after(300 * MS, Behaviour::Who)).otherwise(Behaviour::Who)
+    };
     let [v1, v2] = [started(slow("v1")).await, started(slow("v2")).await];
     let only = |provider: &Provider| Service::orders().endpoint("any", provider.address());
     let scene = Setup::new().put("service", only(&v1)).start().await;
@@ -147,7 +155,9 @@ async fn endpoints_come_and_go_and_no_call_is_lost() {
 async fn a_service_that_comes_later_is_listened_for_and_one_that_goes_is_not() {
     let [orders, carts] = [provider("orders").await, provider("carts").await];
     let service = Service::orders().endpoint("any", orders.address());
-    let mut scene = Setup::new().put("service", service).listen("carts.shop.example:20880").start().await;
+    let setup = Setup::new().put("service", service).listen("carts.shop.example:20880");
+    // Which may be a slip of the pen, until the service comes.
+    let mut scene = setup.announce("there is no service carts.shop.example:20880").start().await;
     let client = scene.client().await;
     assert_eq!(who(&client, &calling("who")).await, "orders");
 
@@ -170,12 +180,14 @@ async fn a_service_that_comes_later_is_listened_for_and_one_that_goes_is_not() {
 async fn one_service_more_behind_a_port_disturbs_nobody() {
     let [orders, carts] = [provider("orders").await, provider("carts").await];
     let service = Service::orders().interface(e2e::objects::INTERFACE).endpoint("any", orders.address());
-    let scene = Setup::new().put("service", service).start().await;
+    let mut scene = Setup::new().put("service", service).start().await;
     let client = scene.client().await;
     assert_eq!(who(&client, &calling("who")).await, "orders");
     let other = Service::of("carts.shop.example").interface("com.example.shop.CartService");
     scene.folder().put("other", other.endpoint("any", carts.address()));
-    until_answered_by("carts", &client, &peers::dubbo::Call::new("com.example.shop.CartService", "who")).await;
+    assert_eq!(scene.until_listening("carts.shop.example:20880").await, scene.address());
+    until_answered_by("carts", &client, &peers::dubbo::Call::new("com.example.shop.CartService", "who"))
+        .await;
     assert_eq!(who(&client, &calling("who")).await, "orders");
     assert_eq!(client.received().notices, []);
     scene.end().await;
@@ -185,7 +197,8 @@ async fn one_service_more_behind_a_port_disturbs_nobody() {
 async fn a_limit_and_a_timeout_change_without_a_new_connection() {
     let never = started(Provider::builder("p").on("never", Behaviour::Silent)).await;
     let service = Service::orders().endpoint("any", never.address());
-    let route = |timeout: &str| Router::routes([Route::to("").when("method", exact("never")).timeout(timeout)]);
+    let route =
+        |timeout: &str| Router::routes([Route::to("").when("method", exact("never")).timeout(timeout)]);
     let setup = Setup::new().put("service", service).put("router", route("10s"));
     let scene = setup.start().await;
     let client = scene.client().await;

@@ -17,7 +17,8 @@ async fn behind(provider: &Provider, drain: &str) -> Scene {
 }
 
 async fn slow() -> Provider {
-    started(Provider::builder("p").on("slow", after(300 * MS, Behaviour::Who)).on("never", Behaviour::Silent)).await
+    started(Provider::builder("p").on("slow", after(300 * MS, Behaviour::Who)).on("never", Behaviour::Silent))
+        .await
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Scenarios: `metactl run` on a folder of objects, real sockets, providers and consumers on both sides.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails its test")]
+
 mod routing;
 mod change;
 mod drain;

@@ -23,9 +23,9 @@ async fn providers(labels: &[&str], router: Option<Router>) -> (Scene, Vec<Provi
 
 fn setup(providers: &[Provider]) -> Setup {
     let labels: Vec<_> = providers.iter().map(Provider::label).collect();
-    let service = providers.iter().fold(Service::orders(), |service, provider| {
-        service.endpoint(provider.label(), provider.address())
-    });
+    let service = providers
+        .iter()
+        .fold(Service::orders(), |service, provider| service.endpoint(provider.label(), provider.address()));
     Setup::new().put("service", service).put("rule", Rule::subsets(&labels))
 }
 
@@ -54,8 +54,19 @@ async fn each_condition_means_what_it_says() {
         Route::to("interface").when("interface", exact("com.example.Other")),
         Route::to("rest"),
     ]);
-    let labels =
-        ["exact", "prefix", "regex", "version", "method", "both", "not", "absent", "number", "interface", "rest"];
+    let labels = [
+        "exact",
+        "prefix",
+        "regex",
+        "version",
+        "method",
+        "both",
+        "not",
+        "absent",
+        "number",
+        "interface",
+        "rest",
+    ];
     let (scene, _providers) = providers(&labels, Some(router)).await;
     let client = scene.client().await;
     let with = |name: &str, value: &str| calling("any").attachment(name, value);
@@ -145,7 +156,8 @@ async fn shares_are_kept_and_a_share_of_nothing_gets_nothing() {
 #[tokio::test]
 async fn a_balancer_that_takes_turns_gives_each_endpoint_the_same() {
     let providers = [provider("a").await, provider("b").await, provider("c").await, provider("d").await];
-    let service = providers.iter().fold(Service::orders(), |service, one| service.endpoint("any", one.address()));
+    let service =
+        providers.iter().fold(Service::orders(), |service, one| service.endpoint("any", one.address()));
     let rule = Rule::subsets(&[]).policy("loadBalancer: {simple: ROUND_ROBIN}");
     let scene = Setup::new().workers(1).put("service", service).put("rule", rule).start().await;
     let client = scene.client().await;
@@ -168,7 +180,8 @@ async fn a_balancer_of_least_requests_leaves_a_busy_endpoint_alone() {
     for _call in 0..50 {
         let before = free.counts().answered + busy.counts().requests;
         pending.push(client.send(&calling("any")));
-        eventually_eq("it has arrived", before + 1, async || free.counts().answered + busy.counts().requests).await;
+        eventually_eq("it has arrived", before + 1, async || free.counts().answered + busy.counts().requests)
+            .await;
     }
     for pending in pending {
         assert!(pending.answer(SOON).await.is_ok());
@@ -280,14 +293,16 @@ async fn a_call_that_wants_no_answer_arrives_and_gets_none() {
     eventually_eq("they arrive", 10, async || providers[1].counts().oneways).await;
     assert_eq!(who(&client, &calling("who").attachment("lane", "2")).await, "v2");
     assert_eq!((client.received().strays, client.received().answers), (0, 2));
-    let sent = async || scene.admin().metrics().await.sum("istio_requests_total", &[("response_code", "sent")]);
-    eventually_eq("they are counted", 10.0, sent).await;
+    let sent =
+        async || scene.admin().metrics().await.count("istio_requests_total", &[("response_code", "sent")]);
+    eventually_eq("they are counted", 10, sent).await;
     scene.end().await;
 }
 
 #[tokio::test]
 async fn copies_arrive_and_change_nothing_for_the_caller() {
-    let failing = started(Provider::builder("v2").otherwise(Behaviour::Throw(Thrown::rpc(3, "a copy's own")))).await;
+    let failing =
+        started(Provider::builder("v2").otherwise(Behaviour::Throw(Thrown::rpc(3, "a copy's own")))).await;
     let slow = started(Provider::builder("v3").otherwise(after(2000 * MS, Behaviour::Who))).await;
     let refusing = Refusing::new().unwrap();
     let v1 = provider("v1").await;
@@ -313,7 +328,10 @@ async fn copies_arrive_and_change_nothing_for_the_caller() {
         }
     }
     client.oneway(&calling("all"));
-    eventually_eq("the copies arrive", (21, 20), async || (failing.counts().requests, slow.counts().requests)).await;
+    eventually_eq("the copies arrive", (21, 20), async || {
+        (failing.counts().requests, slow.counts().requests)
+    })
+    .await;
     let copy = &failing.seen()[0];
     assert_eq!((&*copy.method, &copy.arguments[..]), ("all", &[Value::Int(0)][..]));
     for _batch in 0..10 {
@@ -325,15 +343,19 @@ async fn copies_arrive_and_change_nothing_for_the_caller() {
     // 1,000 calls: five standard deviations of 13.7 around 250.
     let within = async || {
         let metrics = scene.admin().metrics().await;
-        metrics.sum("meta_proxy_mirrored_total", &[]) - 61.0 == (failing.counts().requests - 21) as f64
+        metrics.count("meta_proxy_mirrored_total", &[]) - 61 == failing.counts().requests - 21
     };
     eventually_eq("all copies have arrived", true, within).await;
     let copies = failing.counts().requests - 21;
     assert!(copies > 181 && copies < 319, "{copies}");
     assert_eq!(client.received().strays, 0, "no copy's answer comes back");
     let metrics = scene.admin().metrics().await;
-    assert_eq!(metrics.sum("meta_proxy_mirror_failures_total", &[]), 20.0, "those to the endpoint that refuses");
-    assert_eq!(metrics.sum("istio_requests_total", &[]), 1061.0, "copies are no requests of a client");
+    assert_eq!(
+        metrics.count("meta_proxy_mirror_failures_total", &[]),
+        20,
+        "those to the endpoint that refuses"
+    );
+    assert_eq!(metrics.count("istio_requests_total", &[]), 1061, "copies are no requests of a client");
     scene.end().await;
 }
 
@@ -346,7 +368,8 @@ async fn what_a_provider_answers_comes_back_as_it_is() {
         .on("busy", Behaviour::Status(frame::status::THREADPOOL_EXHAUSTED, "no thread is left".into()))
         .attachment("served-by", "p");
     let provider = started(builder).await;
-    let scene = Setup::new().put("service", Service::orders().endpoint("any", provider.address())).start().await;
+    let scene =
+        Setup::new().put("service", Service::orders().endpoint("any", provider.address())).start().await;
     let client = scene.client().await;
     let long = Value::Bytes((0..4 << 20).map(|n: u32| n as u8).collect());
     let echoed = client.call(&calling("echo").argument(long.clone()), SOON).await;
@@ -364,13 +387,18 @@ async fn what_a_provider_answers_comes_back_as_it_is() {
 #[tokio::test]
 async fn heartbeats_are_answered_by_the_proxy_itself() {
     let provider = provider("p").await;
-    let scene = Setup::new().put("service", Service::orders().endpoint("any", provider.address())).start().await;
+    let scene =
+        Setup::new().put("service", Service::orders().endpoint("any", provider.address())).start().await;
     let client = scene.client().await;
     assert!(client.heartbeat(SOON).await);
     assert_eq!(who(&client, &calling("who")).await, "p");
     assert_eq!(provider.announce(peers::dubbo::Notice::Heartbeat), 1);
     eventually_eq("the proxy answers", 1, async || provider.counts().responses).await;
-    assert_eq!((provider.counts().heartbeats, client.received().heartbeats), (0, 0), "they stay on their side");
+    assert_eq!(
+        (provider.counts().heartbeats, client.received().heartbeats),
+        (0, 0),
+        "they stay on their side"
+    );
     scene.end().await;
 }
 
@@ -379,9 +407,9 @@ async fn endpoints_may_be_names_or_objects_of_their_own() {
     let [named, first, second] = [provider("named").await, provider("first").await, provider("second").await];
     let entry = |host: &str, rest: &str| {
         format!(
-            "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {0}, namespace: shop, annotations: \
-             {{interface: {0}}}}}\nspec:\n  hosts: [{0}]\n  ports: [{{number: 20880, name: tcp-metaprotocol-dubbo}}]\n  {rest}\n",
-            host
+            "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\n\
+             metadata: {{name: {host}, namespace: shop, annotations: {{interface: {host}}}}}\n\
+             spec:\n  hosts: [{host}]\n  ports: [{{number: 20880, name: tcp-metaprotocol-dubbo}}]\n  {rest}\n"
         )
     };
     let workload = |name: &str, provider: &Provider| {
@@ -392,7 +420,9 @@ async fn endpoints_may_be_names_or_objects_of_their_own() {
         )
     };
     let port = named.address().port();
-    let dns = format!("resolution: DNS\n  endpoints: [{{address: localhost, ports: {{tcp-metaprotocol-dubbo: {port}}}}}]");
+    let dns = format!(
+        "resolution: DNS\n  endpoints: [{{address: localhost, ports: {{tcp-metaprotocol-dubbo: {port}}}}}]"
+    );
     let scene = Setup::new()
         .put("dns", entry("by-name.example", &dns))
         .put("selected", entry(HOST, "resolution: STATIC\n  workloadSelector: {labels: {app: orders}}"))
