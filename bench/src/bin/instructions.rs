@@ -168,6 +168,9 @@ async fn work(arguments: &Arguments) -> Result<(), String> {
 fn main() -> Result<(), String> {
     let arguments = Arguments::parse();
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_time().build_local(tokio::runtime::LocalOptions::default()).map_err(|error| error.to_string())?;
+    let runtime = builder
+        .enable_time()
+        .build_local(tokio::runtime::LocalOptions::default())
+        .map_err(|error| error.to_string())?;
     runtime.block_on(work(&arguments))
 }

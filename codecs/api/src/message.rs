@@ -87,8 +87,9 @@ impl Span {
     }
 }
 
-/// One whole message, as its codec sees it.
+/// One whole message, as its codec sees it. Made by [`Message::new`]; further fields may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Message {
     /// What it is for.
     pub kind: Kind,

@@ -11,9 +11,12 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::snapshot::{ListenerSpec, Snapshot};
+use crate::telemetry::{ListenerSeries, Telemetry};
 
 use super::workers::{Dealer, Workers};
 
+/// Who counts what no worker sees: connections that are refused.
+const ACCEPTOR: usize = usize::MAX;
 /// How long to wait when the system has no more file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
@@ -22,6 +25,7 @@ pub struct Listeners {
     bound: BTreeMap<String, Bound>,
     unbound: BTreeMap<String, String>,
     cap: usize,
+    telemetry: Arc<Telemetry>,
 }
 
 struct Bound {
@@ -32,8 +36,8 @@ struct Bound {
 
 impl Listeners {
     /// None yet; each will accept up to `cap` connections.
-    pub fn new(cap: usize) -> Self {
-        Self { bound: BTreeMap::new(), unbound: BTreeMap::new(), cap }
+    pub fn new(cap: usize, telemetry: Arc<Telemetry>) -> Self {
+        Self { bound: BTreeMap::new(), unbound: BTreeMap::new(), cap, telemetry }
     }
 
     /// Where each is bound.
@@ -98,15 +102,21 @@ impl Listeners {
             error
         })?;
         self.unbound.remove(name);
-        let listener = name.as_str().into();
-        let accepting = tokio::spawn(accept(socket, listener, workers.dealer(), self.cap));
+        let listener: Arc<str> = name.as_str().into();
+        let series = self.telemetry.listener(ACCEPTOR, listener.clone());
+        let accepting = tokio::spawn(accept(socket, listener, workers.dealer(), (self.cap, series)));
         self.bound.insert(name.clone(), Bound { wanted, address, accepting });
         Ok(address)
     }
 }
 
 /// Accepts connections and deals them out, for ever.
-async fn accept(socket: TcpListener, listener: Arc<str>, mut dealer: Dealer, cap: usize) {
+async fn accept(
+    socket: TcpListener,
+    listener: Arc<str>,
+    mut dealer: Dealer,
+    (cap, series): (usize, Arc<ListenerSeries>),
+) {
     let taken = Arc::new(AtomicUsize::new(0));
     let mut is_full = false;
     loop {
@@ -119,6 +129,7 @@ async fn accept(socket: TcpListener, listener: Arc<str>, mut dealer: Dealer, cap
             }
         };
         if taken.load(Ordering::Relaxed) >= cap {
+            series.refused.inc();
             if !std::mem::replace(&mut is_full, true) {
                 tracing::warn!(%listener, cap, "refuses connections: it has as many as it may");
             }

@@ -138,14 +138,14 @@ impl Proxy {
         let access_log = bootstrap.access_log.as_ref().map(open).transpose()?;
         let telemetry = Arc::new(Telemetry::new(access_log));
         let workers = Workers::start(&bootstrap, &telemetry).map_err(failed("a worker's thread"))?;
-        let overview = Arc::new(Overview::new(telemetry));
+        let overview = Arc::new(Overview::new(telemetry.clone()));
         if let Some(address) = bootstrap.admin {
             let what = format!("the admin port {address}");
             let bound = admin::serve(address, overview.clone()).await.map_err(failed(&what))?;
             tell(Event::Admin(bound));
         }
         let (resolver, found) = Resolver::new();
-        let listeners = Listeners::new(bootstrap.connections_per_listener);
+        let listeners = Listeners::new(bootstrap.connections_per_listener, telemetry);
         let state = State::default();
         let proxy = Self {
             bootstrap,

@@ -109,7 +109,9 @@ impl Inbox {
         let has_own = !self.borrowed && self.buffer.len() >= OWN_BUFFER_FROM;
         let count = if has_own && missing > 0 {
             self.make_room();
-            let mut rest = (&mut self.buffer).limit(missing);
+            // A codec that does not know the length asks for little; what room there is may be filled.
+            let room = self.buffer.capacity() - self.buffer.len();
+            let mut rest = (&mut self.buffer).limit(missing.max(room));
             ready!(poll_read_buf(Pin::new(stream), cx, &mut rest))
         } else {
             self.borrow(local);

@@ -1,7 +1,7 @@
 //! Late attributes: arguments of every kind are walked over, and what stands behind them is found.
 
 use bytes::Bytes;
-use codec_api::{Attribute, Codec, Found, Message, Out, Outgoing, Raw, Side};
+use codec_api::{Attribute, Codec, Found, Out, Outgoing, Raw, Side};
 use codec_dubbo::attachments::{self, Walker};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -199,7 +199,8 @@ fn the_walk_can_be_called_by_itself() {
     assert_eq!(walked as u64, behind_the_head(&call));
     assert_eq!(found.get(0, &wanted[0], &message, &bytes), Some(&b"yes"[..]));
 
-    let foreign = Message { context: u64::MAX, ..message };
+    let mut foreign = message;
+    foreign.context = u64::MAX;
     assert_eq!(attachments::offer(&foreign, &bytes, &wanted, &mut found, &mut Walker::default()), 0);
 }
 
