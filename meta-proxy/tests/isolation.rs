@@ -326,6 +326,10 @@ fn an_endpoint_that_goes_away_gets_nothing_while_there_is_another() {
             assert_eq!(client.receive().await.unwrap().id, id, "answered by the other one");
         }
         drop(leaving);
+        for id in 50..100 {
+            client.send(&Frame::request(id, "get")).await;
+            assert_eq!(client.receive().await.unwrap().id, id, "it has closed, and may still accept");
+        }
         assert!(accepted.try_recv().is_err(), "nobody connected to it again");
     });
 }

@@ -123,7 +123,8 @@ impl Cluster {
         let endpoints = self.endpoints.borrow();
         let is_tried = |endpoint: &Endpoint| call.tried.contains(&endpoint.address());
         let balancer = self.balancer.borrow();
-        let is_last_resort = |endpoint: &Endpoint| endpoint.is_leaving() || is_tried(endpoint);
+        let now = self.local.now();
+        let is_last_resort = |endpoint: &Endpoint| endpoint.is_leaving(now) || is_tried(endpoint);
         let preferred = balancer.choose(&endpoints, is_last_resort, &self.local);
         let chosen = preferred.or_else(|| balancer.choose(&endpoints, is_tried, &self.local)).cloned();
         drop(balancer);

@@ -264,7 +264,10 @@ impl Connection {
     /// Ends everything that is under way on it.
     pub(super) fn close(&self, failure: Failure, reason: &str) {
         self.closed.set(true);
-        self.set_going_away(false);
+        if self.going_away.get() {
+            self.set_going_away(false);
+            self.endpoint.has_left(self.local.now());
+        }
         let lost = {
             let state = &mut *self.state.borrow_mut();
             state.out.clear();

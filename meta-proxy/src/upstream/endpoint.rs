@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use codec_api::{Message, Sharing};
@@ -20,6 +21,9 @@ use crate::wire::BoxStream;
 use super::cluster::{Call, Cluster, Tried};
 use super::connection::Connection;
 use super::limits::Permit;
+
+/// How long an endpoint is avoided after it has said goodbye and closed.
+const LEAVING_TIME: Duration = Duration::from_secs(5);
 
 /// A request that waits for a connection, with bytes of its own.
 pub struct Waiting {
@@ -48,6 +52,8 @@ pub struct Endpoint {
     retired: Cell<bool>,
     /// Connections on which it has said that it is going away.
     leaving: Cell<usize>,
+    /// Until when it is taken for going away although such a connection has ended.
+    left_until: Cell<Option<Instant>>,
 }
 
 impl Endpoint {
@@ -68,6 +74,7 @@ impl Endpoint {
             more_waits: Notify::new(),
             retired: Cell::new(false),
             leaving: Cell::new(0),
+            left_until: Cell::new(None),
         })
     }
 
@@ -100,14 +107,21 @@ impl Endpoint {
 
     /// Whether it has said that it is going away: others are to be preferred.
     #[inline]
-    pub(super) fn is_leaving(&self) -> bool {
-        self.leaving.get() > 0
+    pub(super) fn is_leaving(&self, now: Instant) -> bool {
+        self.leaving.get() > 0 || self.left_until.get().is_some_and(|until| now < until)
+    }
+
+    /// Notes that a connection on which it had said so has ended. It may still accept others for a moment, and end
+    /// with them.
+    pub(super) fn has_left(&self, now: Instant) {
+        self.left_until.set(Some(now + LEAVING_TIME));
     }
 
     /// Notes that it has said so on one more connection, or that it takes that back.
     pub(super) fn set_leaving(&self, is_leaving: bool) {
         let count = self.leaving.get();
         self.leaving.set(if is_leaving { count + 1 } else { count - 1 });
+        self.left_until.set(None);
     }
 
     /// Whether the cluster no longer has it.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use e2e::calls::{after, calling, label, provider, started, status, who};
+use e2e::calls::{after, calling, label, provider, started, status, until_answered_by, who};
 use e2e::eventually::{SOON, eventually, eventually_eq, soon};
 use e2e::objects::{Route, Router, Rule, Service, exact};
 use e2e::scene::{Scene, Setup};
@@ -292,6 +292,36 @@ async fn a_provider_that_asks_for_quiet_gets_its_calls_on_a_new_connection() {
     .await;
     assert_eq!(label(&slow.answer(SOON).await), "p");
     assert_eq!(client.received().notices, [], "the notice was for the proxy");
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_provider_that_said_goodbye_and_closed_is_left_alone() {
+    let [leaving, staying] = [provider("leaving").await, provider("staying").await];
+    let scene =
+        Setup::new().workers(1).put("service", at([leaving.address(), staying.address()])).start().await;
+    let client = scene.client().await;
+    until_answered_by("leaving", &client, &calling("who")).await;
+    until_answered_by("staying", &client, &calling("who")).await;
+    leaving.announce(Notice::ReadOnly);
+    eventually_eq("the other one has all calls", true, async || {
+        let before = leaving.counts().requests;
+        for _call in 0..20 {
+            who(&client, &calling("who")).await;
+        }
+        leaving.counts().requests == before
+    })
+    .await;
+    // It still accepts connections, as one that is about to end does for a moment.
+    leaving.sever();
+    eventually_eq("the connection is closed", 1, async || {
+        scene.admin().metrics().await.count("meta_proxy_upstream_connections_active", &[])
+    })
+    .await;
+    for _call in 0..200 {
+        assert_eq!(who(&client, &calling("who")).await, "staying");
+    }
+    assert_eq!(leaving.counts().connections, 1);
     scene.end().await;
 }
 
