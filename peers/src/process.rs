@@ -304,6 +304,29 @@ mod tests {
     }
 
     #[test]
+    fn a_child_that_reads_its_input_lives_until_it_is_killed() {
+        let mut process = shell("echo up; exec cat");
+        assert_eq!(process.line(SOON).unwrap(), "up");
+        assert!(!process.has_ended());
+        process.kill().unwrap();
+        assert!(process.has_ended());
+    }
+
+    #[test]
+    fn all_that_a_child_said_is_in_the_log_when_it_has_been_waited_for() {
+        let folder = std::env::temp_dir().join(format!("peers-process-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let log = folder.join("log");
+        let script = "for n in $(seq 1000); do echo $n; echo $n >&2; done";
+        let mut process =
+            Process::start("the script", Command::new("sh").args(["-c", script]), Some(&log)).unwrap();
+        assert!(process.wait(SOON).unwrap().success());
+        let said = std::fs::read_to_string(&log).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(said.lines().count(), 2000);
+    }
+
+    #[test]
     fn a_program_that_does_not_exist_is_named() {
         let metactl = Metactl { binary: "no/such/metactl".into(), ..Metactl::default() };
         let error = metactl.start().unwrap_err().to_string();
