@@ -127,7 +127,7 @@ async fn strange_names_do_not_break_the_exposition() {
         assert!(page.body.contains(expected), "{expected} is missing in:\n{}", page.body);
     }
     assert!(page.body.lines().all(|line| line.starts_with('#') || line.contains(' ')), "{}", page.body);
-    assert_eq!(scene.exchanges().len(), 5);
+    eventually_eq("a line each", 5, async || scene.exchanges().len()).await;
     scene.end().await;
 }
 
