@@ -21,8 +21,9 @@ use crate::wire::WakeSlot;
 const UNREAD_LIMIT: usize = 1 << 20;
 /// Outstanding requests of one client, before no more are read.
 const OUTSTANDING_LIMIT: u32 = 4096;
-/// Bytes of outstanding requests of one client, before no more are read.
-const HELD_LIMIT: usize = 64 << 20;
+/// Bytes of outstanding requests of one client, before no more are read. A request that shares its read buffer with a
+/// neighbour keeps all of it, so that the memory is up to twice as much.
+const HELD_LIMIT: usize = 32 << 20;
 
 /// How long a client may take to send the rest of a message.
 const MESSAGE_TIME: Duration = Duration::from_secs(30);

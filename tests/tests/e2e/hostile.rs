@@ -286,7 +286,7 @@ async fn a_client_that_never_reads_is_cut_off_and_hurts_nobody() {
         sent
     };
     let (most, sent) = tokio::join!(most_memory_until_cut_off(&scene), flood);
-    // The requests that one client may have outstanding hold 64 MiB at most.
+    // The requests that one client may have outstanding are 32 MiB at most, their buffers up to twice that.
     assert!(most - before < 96 * MIB, "{sent} calls of 64 KiB: {} KiB more", (most - before) >> 10);
     let (calls, slowest) = neighbour.end().await;
     assert!(slowest < Duration::from_secs(1), "{calls} calls, the slowest {slowest:?}");
