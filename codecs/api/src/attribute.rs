@@ -37,6 +37,15 @@ impl Attribute {
     pub fn key(&self) -> Key {
         self.key
     }
+
+    /// Whether [`Codec::attributes`](crate::Codec::attributes) has to look for it in this message.
+    #[inline]
+    pub fn is_late(&self, message: &Message) -> bool {
+        match self.key {
+            Key::Head(place) => message.head.get(place) == Some(&Span::LATE),
+            Key::Late => true,
+        }
+    }
 }
 
 /// The value of a late attribute.
@@ -64,10 +73,11 @@ impl Found {
     }
 
     /// Tells that the message has an attribute called `name`. Of several that differ only in case, the spelling of the
-    /// rule wins, then the first. `value` is called only if the value is kept. Fields of the head are never replaced.
+    /// rule wins, then the first. `value` is called only if the value is kept. Fields of the head are never replaced,
+    /// unless they are [`Span::LATE`].
     pub fn offer(&mut self, wanted: &[Attribute], name: &[u8], value: impl Fn() -> Value) {
         for (slot, attribute) in self.values.iter_mut().zip(wanted) {
-            if attribute.key != Key::Late || !attribute.name.as_bytes().eq_ignore_ascii_case(name) {
+            if !attribute.name.as_bytes().eq_ignore_ascii_case(name) {
                 continue;
             }
             let exact = attribute.name.as_bytes() == name;
@@ -85,13 +95,16 @@ impl Found {
         message: &Message,
         bytes: &'a [u8],
     ) -> Option<&'a [u8]> {
-        match attribute.key {
-            Key::Head(place) => message.head.get(place)?.of(bytes),
-            Key::Late => match &self.values.get(index)?.as_ref()?.0 {
-                Value::Span(span) => span.of(bytes),
-                Value::Text(text) => Some(text.as_bytes()),
-                Value::Static(text) => Some(text.as_bytes()),
-            },
+        if let Key::Head(place) = attribute.key {
+            let span = *message.head.get(place)?;
+            if span != Span::LATE {
+                return span.of(bytes);
+            }
+        }
+        match &self.values.get(index)?.as_ref()?.0 {
+            Value::Span(span) => span.of(bytes),
+            Value::Text(text) => Some(text.as_bytes()),
+            Value::Static(text) => Some(text.as_bytes()),
         }
     }
 }
@@ -127,5 +140,11 @@ mod tests {
         message.head[0] = Span::new(0, 3);
         assert_eq!(found.get(0, &wanted[0], &message, b"get"), Some(&b"exact"[..]));
         assert_eq!(found.get(1, &wanted[1], &message, b"get"), Some(&b"get"[..]), "heads are not overridden");
+        message.head[0] = Span::LATE;
+        assert_eq!(
+            found.get(1, &wanted[1], &message, b"get"),
+            Some(&b"attached"[..]),
+            "but a late head is offered"
+        );
     }
 }

@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Attribute, Found, LocalReply, Message, OptionError, Options, Out, Raw, RequestHead};
+use crate::{
+    Attribute, Conduct, Edit, Edited, Found, LocalReply, Message, OptionError, Options, Out, Raw, Refusal,
+    RequestHead,
+};
 
 /// A protocol, as registered with the proxy. One value serves the whole process.
 pub trait Protocol: Send + Sync {
@@ -22,6 +25,11 @@ pub trait Protocol: Send + Sync {
 pub trait Factory: Send + Sync {
     /// A codec at the start of a new connection.
     fn codec(&self) -> Box<dyn Codec>;
+
+    /// How these codecs' side behaves, where options may change it. The same for the factory's whole life.
+    fn conduct(&self) -> Conduct {
+        Conduct::default()
+    }
 }
 
 /// Which peer a connection's codec faces.
@@ -61,6 +69,8 @@ pub enum Sharing {
     Exclusive,
     /// All clients of a worker share up to this many connections per endpoint.
     Shared(usize),
+    /// Each client has one connection per endpoint, which carries the requests of nobody else and closes with it.
+    PerDownstream,
 }
 
 /// Turns one connection's bytes into messages and back.
@@ -74,6 +84,14 @@ pub enum Sharing {
 /// 4. Limits are checked from the head, before a body is awaited.
 /// 5. `encode` writes the message byte for byte as it was, but for the id.
 /// 6. `local_reply` is never empty for a request that awaits a response, and decodes as a response with its id.
+/// 7. `write` without edits, for a peer that speaks as the sender did, writes what `encode` writes. If it refuses, it
+///    has written nothing.
+///
+/// On a side that is [`Order::InOrder`](crate::Order::InOrder), a client's codec is asked for its answers (`encode`,
+/// `write`, `local_reply`) in the order of the requests that it decoded, exactly one for each [`Kind::Request`] and for
+/// each [`Rejected`] with an `answer`. It may therefore keep a queue of what it has decoded.
+///
+/// [`Kind::Request`]: crate::Kind::Request
 pub trait Codec {
     /// Looks at the start of `input` for one message.
     fn decode(&mut self, input: &[u8]) -> Result<Decoded, DecodeError>;
@@ -86,6 +104,22 @@ pub trait Codec {
 
     /// Writes a message that the codec of the other side decoded.
     fn encode(&mut self, message: &Outgoing<'_>, out: &mut Out);
+
+    /// Writes a message that the codec of the other side decoded, with `edits` made to its attributes. The framework
+    /// calls this for every request and response; a codec that neither edits nor transcodes leaves it as it is.
+    ///
+    /// # Errors
+    ///
+    /// A message that cannot be written for this peer. Nothing was written; its client gets a local reply.
+    fn write(
+        &mut self,
+        message: &Outgoing<'_>,
+        edits: &[Edit<'_>],
+        out: &mut Out,
+    ) -> Result<Edited, Refusal> {
+        self.encode(message, out);
+        Ok(if edits.is_empty() { Edited::Done } else { Edited::Impossible })
+    }
 
     /// Writes what a client of this protocol understands as "the proxy could not serve this, because …".
     fn local_reply(&mut self, request: RequestHead, reply: LocalReply<'_>, out: &mut Out);

@@ -104,6 +104,7 @@
 
 mod attribute;
 mod codec;
+mod conduct;
 mod message;
 mod options;
 mod out;
@@ -112,6 +113,7 @@ pub use attribute::{Attribute, Found, Key, Value};
 pub use codec::{
     Codec, DecodeError, Decoded, Factory, Outgoing, Properties, Protocol, Rejected, Sharing, Side,
 };
+pub use conduct::{Conduct, Edit, Edited, Edits, Order, Refusal};
 pub use message::{Cause, Kind, LocalReply, MAX_HEAD, Message, RequestHead, Span, Status};
 pub use options::{OptionError, OptionValue, Options};
 pub use out::{COPY_BELOW, Out, Raw};

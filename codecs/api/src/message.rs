@@ -67,6 +67,10 @@ impl Span {
     /// No bytes: the field is missing.
     pub const NONE: Self = Self { start: u32::MAX, end: u32::MAX };
 
+    /// The field exists, but not as bytes of the message: [`Codec::attributes`](crate::Codec::attributes) offers it.
+    /// A condition on it makes a route look for late attributes.
+    pub const LATE: Self = Self { start: u32::MAX, end: 0 };
+
     /// Bytes `start..end` of the message. Offsets from 4 GiB on make it [`Span::NONE`]; no message is that long.
     pub fn new(start: usize, end: usize) -> Self {
         match (u32::try_from(start), u32::try_from(end)) {
