@@ -140,12 +140,12 @@ fn mistakes_are_named_with_their_place_and_what_would_be_right() {
             "34:31: error: MetaRouter shop/orders: spec.routes[0].mirrorPercentage.value: must be more than 0 and at most 100, not 0",
         ),
         (
-            one("requestMutation: [{key: a, value: b}]"),
-            "33:5: error: MetaRouter shop/orders: spec.routes[0].requestMutation: not supported yet",
+            one("requestMutation: [{key: '', value: b}]"),
+            "33:29: error: MetaRouter shop/orders: spec.routes[0].requestMutation[0].key: must not be empty",
         ),
         (
-            one("responseMutation: [{key: a, value: b}]"),
-            "33:5: error: MetaRouter shop/orders: spec.routes[0].responseMutation: not supported yet",
+            one("responseMutation: [{key: a, value: b}, {key: A, value: c}]"),
+            "33:48: error: MetaRouter shop/orders: spec.routes[0].responseMutation[1].key: [0] sets A too: keys are the same whatever their case",
         ),
         (
             one("wieght: 5"),

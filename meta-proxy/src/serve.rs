@@ -3,10 +3,11 @@
 //! Both are synchronous. A request leaves [`request`] encoded for an endpoint, waiting for a connection, or answered;
 //! its end comes back to [`response`], from whichever task finds it.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::rc::Rc;
 
-use codec_api::{Attribute, Found, Key, Message, Raw};
+use codec_api::{Attribute, Found, Message, Properties, Raw, Span};
 
 use crate::error::Failure;
 use crate::exchange::{Client, End, Exchange, Labels, Record};
@@ -29,8 +30,10 @@ pub struct Asked<'a> {
 /// Serves one request, which has been received whole.
 pub fn request(asked: &Asked<'_>) {
     let properties = asked.listener.properties();
-    let service = asked.listener.service_of(properties.service.and_then(|place| asked.head(place)));
-    let method = properties.operation.and_then(|place| asked.head(place));
+    let service_name = asked.head(properties, properties.service);
+    let service = asked.listener.service_of(service_name.as_deref());
+    let method = asked.head(properties, properties.operation);
+    let method = method.as_deref();
     let route = match find_route(asked, service) {
         Ok(route) => route,
         Err(failure) => {
@@ -50,6 +53,9 @@ pub fn request(asked: &Asked<'_>) {
         mirror(asked, route, copies);
     }
     let mut exchange = begin(asked, service, Some(route), method);
+    if route.edits.is_some() {
+        exchange.edit(&route.edits);
+    }
     exchange.choose(cluster.name());
     cluster.dispatch(exchange, asked.message, asked.bytes);
 }
@@ -112,7 +118,8 @@ fn mirror(asked: &Asked<'_>, route: &RouteView, cluster: &Rc<Cluster>) {
     let local = asked.client.local();
     local.series().mirrored.inc();
     let record = Record::new(local, None, None);
-    let exchange = Exchange::copy_of(asked.message, local.now(), route.timeout, end_copy, record);
+    let mut exchange = Exchange::copy_of(asked.message, local.now(), route.timeout, end_copy, record);
+    exchange.edit(&route.edits);
     cluster.dispatch(exchange, asked.message, asked.bytes);
 }
 
@@ -172,9 +179,23 @@ fn why_unrouted(asked: &Asked<'_>, service: &ServiceView, failure: Failure) -> S
 }
 
 impl Asked<'_> {
+    /// The field of the head at this place.
     #[inline]
-    fn head(&self, place: usize) -> Option<&[u8]> {
-        self.message.head.get(place)?.of(self.bytes.as_slice())
+    fn head(&self, properties: &Properties, place: Option<usize>) -> Option<Cow<'_, [u8]>> {
+        let place = place?;
+        match *self.message.head.get(place)? {
+            Span::LATE => self.late_head(properties, place).map(Cow::Owned),
+            span => span.of(self.bytes.as_slice()).map(Cow::Borrowed),
+        }
+    }
+
+    /// A field of the head that its codec has to look for.
+    #[cold]
+    fn late_head(&self, properties: &Properties, place: usize) -> Option<Vec<u8>> {
+        let wanted = [Attribute::new(properties, properties.head.get(place)?)];
+        let mut found = Found::default();
+        self.client.attributes(self.message, self.bytes.as_slice(), &wanted, &mut found);
+        found.get(0, &wanted[0], self.message, self.bytes.as_slice()).map(<[u8]>::to_vec)
     }
 }
 
@@ -190,7 +211,7 @@ impl Attributes for Lookup<'_> {
     #[inline]
     fn get(&mut self, index: usize, attribute: &Attribute) -> Option<&[u8]> {
         let Asked { client, message, bytes, .. } = self.asked;
-        if attribute.key() == Key::Late && !self.has_walked {
+        if attribute.is_late(message) && !self.has_walked {
             self.has_walked = true;
             client.attributes(message, bytes.as_slice(), self.wanted, &mut self.found);
         }

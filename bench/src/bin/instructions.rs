@@ -90,6 +90,8 @@ fn routes(arguments: &Arguments) -> RouteConfiguration {
         action: RouteAction::Clusters(vec![WeightedCluster { name: "all".to_owned(), weight: 100 }]),
         mirror: None,
         timeout: None,
+        request_mutation: Vec::new(),
+        response_mutation: Vec::new(),
     };
     RouteConfiguration { name: "shop_1".to_owned(), routes: (1..=arguments.routes).map(route).collect() }
 }

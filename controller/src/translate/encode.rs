@@ -78,7 +78,13 @@ fn route(route: &Route) -> v1::Route {
     };
     match &route.action {
         Action::Misconfigured(problem) => message.misconfigured.clone_from(problem),
-        Action::Forward { clusters, mirror, timeout } => {
+        Action::Forward { clusters, mirror, timeout, request_mutation, response_mutation } => {
+            let set = |(name, value): &(String, String)| v1::SetAttribute {
+                name: name.clone(),
+                value: value.clone(),
+            };
+            message.request_mutation = request_mutation.iter().map(set).collect();
+            message.response_mutation = response_mutation.iter().map(set).collect();
             let weighted =
                 |(id, weight): &(ClusterId, u32)| v1::WeightedCluster { name: id.name(), weight: *weight };
             message.clusters = clusters.iter().map(weighted).collect();

@@ -59,6 +59,10 @@ pub(crate) enum Action {
         mirror: Option<(ClusterId, u32)>,
         /// `None`: the codec's default; zero: none.
         timeout: Option<Duration>,
+        /// Attributes to set in requests: names and values.
+        request_mutation: Vec<(String, String)>,
+        /// Attributes to set in responses.
+        response_mutation: Vec<(String, String)>,
     },
     /// Answers why it cannot be served.
     Misconfigured(String),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crds::{Destination, MetaRouterSpec, Percent};
+use crds::{Destination, KeyValue, MetaRouterSpec, Percent};
 
 use super::model::{Action, ClusterId, Route, RouteConfiguration, Traced};
 use super::report::Report;
@@ -19,6 +19,10 @@ use crate::tree::FieldPath;
 
 /// All requests, in the unit of a mirror's share.
 const ALL_IN_MILLIONTHS: u32 = 1_000_000;
+
+/// Bytes of the name of an attribute that a route sets, and of its value.
+const KEY_LIMIT: usize = 256;
+const VALUE_LIMIT: usize = 16 * 1024;
 
 /// What the route of a host without routes of its own is called.
 const DEFAULT_ROUTE: &str = "default";
@@ -70,7 +74,13 @@ pub(crate) fn all(
 
 fn default_route(service: &Service<'_>, port: &Port) -> Route {
     let cluster = ClusterId { host: service.host.to_owned(), port: port.number, subset: String::new() };
-    let action = Action::Forward { clusters: vec![(cluster, 100)], mirror: None, timeout: None };
+    let action = Action::Forward {
+        clusters: vec![(cluster, 100)],
+        mirror: None,
+        timeout: None,
+        request_mutation: Vec::new(),
+        response_mutation: Vec::new(),
+    };
     Route { name: DEFAULT_ROUTE.to_owned(), matchers: Vec::new(), action }
 }
 
@@ -112,13 +122,14 @@ impl Reader<'_, '_> {
         let conditions =
             matchers::read(self.router, route.matches.as_ref(), &path.field("match"), self.report);
         self.problem = None;
-        self.refuse_mutations(i, &path);
         let clusters = self.clusters(i, &path.field("route"));
         let mirror = self.mirror(i, &path);
         let timeout = route.timeout.as_deref().and_then(|text| self.timeout(text, &path.field("timeout")));
+        let request_mutation = self.mutation(&route.request_mutation, &path.field("requestMutation"));
+        let response_mutation = self.mutation(&route.response_mutation, &path.field("responseMutation"));
         let action = match self.problem.take() {
             Some(problem) => Action::Misconfigured(problem),
-            None => Action::Forward { clusters, mirror, timeout },
+            None => Action::Forward { clusters, mirror, timeout, request_mutation, response_mutation },
         };
         let name =
             route.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| format!("routes[{i}]"));
@@ -130,13 +141,26 @@ impl Reader<'_, '_> {
         self.report.error(self.router, path, message);
     }
 
-    fn refuse_mutations(&mut self, i: usize, path: &FieldPath) {
-        let route = &self.router.spec.routes[i];
-        let mutations =
-            [("requestMutation", &route.request_mutation), ("responseMutation", &route.response_mutation)];
-        for (field, _) in mutations.into_iter().filter(|(_, mutation)| !mutation.is_empty()) {
-            self.problem(&path.field(field), "not supported yet".to_owned());
+    /// What a route sets in messages. Whether their protocol has a place for it is the proxy's to judge.
+    fn mutation(&mut self, keys: &[KeyValue], path: &FieldPath) -> Vec<(String, String)> {
+        for (i, one) in keys.iter().enumerate() {
+            let path = path.index(i);
+            if one.key.is_empty() {
+                self.problem(&path.field("key"), "must not be empty".to_owned());
+            } else if let Some(first) =
+                keys[..i].iter().position(|other| other.key.eq_ignore_ascii_case(&one.key))
+            {
+                let message =
+                    format!("[{first}] sets {} too: keys are the same whatever their case", one.key);
+                self.problem(&path.field("key"), message);
+            }
+            for (field, value, limit) in [("key", &one.key, KEY_LIMIT), ("value", &one.value, VALUE_LIMIT)] {
+                if value.len() > limit {
+                    self.problem(&path.field(field), format!("is longer than {limit} bytes"));
+                }
+            }
         }
+        keys.iter().map(|one| (one.key.clone(), one.value.clone())).collect()
     }
 
     fn clusters(&mut self, i: usize, path: &FieldPath) -> Vec<(ClusterId, u32)> {

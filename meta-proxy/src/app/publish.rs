@@ -32,7 +32,7 @@ fn listener(state: &State, listener: &Listener) -> ListenerSpec {
         model: service.clone(),
         routes: state.routes_of(service).and_then(|entry| {
             let table = state.table_of(listener, service)?;
-            Some(RoutesSpec { model: entry.value.model.clone(), table: table.clone() })
+            Some(RoutesSpec { model: entry.value.served().clone(), table: table.clone() })
         }),
     };
     ListenerSpec {
@@ -46,7 +46,7 @@ fn listener(state: &State, listener: &Listener) -> ListenerSpec {
 
 fn is_same(old: &ListenerSpec, new: &ListenerSpec) -> bool {
     let same_routes = |(old, new): (&ServiceSpec, &ServiceSpec)| match (&old.routes, &new.routes) {
-        (Some(old), Some(new)) => Arc::ptr_eq(&old.table, &new.table),
+        (Some(old), Some(new)) => Arc::ptr_eq(&old.table, &new.table) && Arc::ptr_eq(&old.model, &new.model),
         (None, None) => true,
         _ => false,
     };

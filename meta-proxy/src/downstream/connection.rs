@@ -51,7 +51,7 @@ impl Connection {
         match client.refusal() {
             Some(Refusal::Stalled) => series.stalled.inc(),
             Some(Refusal::Idle) => series.idle.inc(),
-            Some(Refusal::Drained) | None => {}
+            Some(Refusal::Drained | Refusal::OutOfTurn) | None => {}
         }
         client.close();
     }
@@ -59,7 +59,7 @@ impl Connection {
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
         self.client.wake_slot().work();
         self.local().tick();
-        if self.client.refusal() == Some(Refusal::Stalled) {
+        if self.client.refusal().is_some_and(Refusal::is_final) {
             return Poll::Ready(Ok(()));
         }
         let more = self.read(cx)? == Pace::More;
@@ -160,6 +160,11 @@ impl Reader for Requests<'_> {
             Kind::Pong | Kind::GoingAway | Kind::ComeBack | Kind::Notice => {}
         }
         Ok(())
+    }
+
+    #[inline]
+    fn takes_more(&self) -> bool {
+        self.client.has_room()
     }
 
     fn rejected(&mut self, rejected: Rejected) {

@@ -143,8 +143,8 @@ impl Worker {
     pub fn serve(self: &Rc<Self>, listener: &str, stream: BoxStream, address: SocketAddr, seat: Seat) {
         let Some(listener) = self.listeners.borrow().get(listener).cloned() else { return };
         self.local.tick();
-        let codec = listener.view().spec().factory.codec();
-        let client = Client::new(&self.local, address, codec);
+        let factory = listener.view().spec().factory.clone();
+        let client = Client::new(&self.local, address, &*factory);
         listener.series.accepted.inc();
         listener.series.active.inc();
         let member = Member { client: client.clone(), listener: listener.clone(), leaving: None };

@@ -5,11 +5,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use codec_api::{
-    Attribute, Codec, DecodeError, Decoded, Found, LocalReply, Message, Out, Outgoing, Raw, RequestHead,
+    Attribute, Codec, DecodeError, Decoded, Edited, Factory, Found, LocalReply, Message, Order, Out,
+    Outgoing, Raw, RequestHead,
 };
 
 use tokio::time::Instant;
@@ -17,10 +18,16 @@ use tokio::time::Instant;
 use crate::local::Local;
 use crate::wire::WakeSlot;
 
+use super::edits::{SharedEdits, with_edits};
+use super::turns::{Early, Turns};
+
 /// Bytes that may wait for a client which does not read, before its requests are no longer read.
 const UNREAD_LIMIT: usize = 1 << 20;
 /// Outstanding requests of one client, before no more are read.
 const OUTSTANDING_LIMIT: u32 = 4096;
+/// The same for a client whose requests each take an upstream connection of their own and are answered in order. It
+/// gains nothing by more, and a server with a thread for each connection would run out of them.
+const OUTSTANDING_ALONE_LIMIT: u32 = 16;
 /// Bytes of outstanding requests of one client, before no more are read. A request that shares its read buffer with a
 /// neighbour keeps all of it, so that the memory is up to twice as much.
 const HELD_LIMIT: usize = 32 << 20;
@@ -35,10 +42,19 @@ const STALL_TIME: Duration = Duration::from_secs(5);
 pub enum Refusal {
     /// It takes no bytes.
     Stalled,
+    /// An answer was lost, and it could not tell which request the next one answers.
+    OutOfTurn,
     /// It had been idle.
     Idle,
     /// The worker drains, and the client has nothing outstanding.
     Drained,
+}
+
+impl Refusal {
+    /// Whether the connection ends without waiting for anything.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Stalled | Self::OutOfTurn)
+    }
 }
 
 struct Speech {
@@ -46,13 +62,22 @@ struct Speech {
     out: Out,
 }
 
+/// Whoever wants to know that a client has gone.
+pub trait Gone {
+    /// It has gone.
+    fn client_gone(&self);
+}
+
 /// One client.
 pub struct Client {
     local: Rc<Local>,
     address: SocketAddr,
     speech: RefCell<Speech>,
+    /// Of a client that wants its answers in the order of its requests.
+    turns: Option<Box<RefCell<Turns>>>,
     wake: WakeSlot,
     outstanding: Cell<u32>,
+    outstanding_limit: Cell<u32>,
     held: Cell<usize>,
     closed: Cell<bool>,
     refusal: Cell<Option<Refusal>>,
@@ -61,23 +86,29 @@ pub struct Client {
     partial_since: Cell<Option<Instant>>,
     /// Since when bytes have been waiting for a client that takes none.
     stalled_since: Cell<Option<Instant>>,
+    /// Who is told when it goes.
+    mourners: RefCell<Vec<Weak<dyn Gone>>>,
 }
 
 impl Client {
-    /// A client at `address` that speaks `codec`.
-    pub fn new(local: &Rc<Local>, address: SocketAddr, codec: Box<dyn Codec>) -> Rc<Self> {
+    /// A client at `address` that speaks the language of `factory`'s codecs.
+    pub fn new(local: &Rc<Local>, address: SocketAddr, factory: &dyn Factory) -> Rc<Self> {
+        let order = factory.conduct().order;
         Rc::new(Self {
             local: local.clone(),
             address,
-            speech: RefCell::new(Speech { codec, out: Out::new() }),
+            speech: RefCell::new(Speech { codec: factory.codec(), out: Out::new() }),
+            turns: (order == Order::InOrder).then(Box::default),
             wake: WakeSlot::default(),
             outstanding: Cell::new(0),
+            outstanding_limit: Cell::new(OUTSTANDING_LIMIT),
             held: Cell::new(0),
             closed: Cell::new(false),
             refusal: Cell::new(None),
             last_read: Cell::new(local.now()),
             partial_since: Cell::new(None),
             stalled_since: Cell::new(None),
+            mourners: RefCell::default(),
         })
     }
 
@@ -112,7 +143,7 @@ impl Client {
 
     /// Writes through its codec and wakes its task. What is written to a client that has gone is forgotten.
     fn speak(&self, say: impl FnOnce(&mut dyn Codec, &mut Out)) {
-        if self.closed.get() || self.refusal.get() == Some(Refusal::Stalled) {
+        if self.closed.get() || self.refusal.get().is_some_and(Refusal::is_final) {
             return;
         }
         let speech = &mut *self.speech.borrow_mut();
@@ -132,15 +163,112 @@ impl Client {
         self.wake.wake();
     }
 
-    /// Hands it a response to the request that it called `id`.
+    /// Hands it a response to the request with this turn and head, when its turn has come. `false`: its codec could
+    /// not write the response and told it so.
     #[inline]
-    pub fn respond(&self, message: &Message, bytes: Raw<'_>, id: u64) {
-        self.speak(|codec, out| codec.encode(&Outgoing { message, bytes, id }, out));
+    pub fn respond(
+        &self,
+        turn: u64,
+        request: RequestHead,
+        (message, bytes): (&Message, Raw<'_>),
+        edits: &SharedEdits,
+    ) -> bool {
+        let Some(turns) = &self.turns else { return self.write_response(request, message, bytes, edits) };
+        if !turns.borrow().is_due(turn) {
+            let early = Early::Response {
+                message: *message,
+                bytes: bytes.to_bytes(),
+                head: request,
+                edits: edits.clone(),
+            };
+            self.keep(turns, turn, early);
+            return true;
+        }
+        let is_written = self.write_response(request, message, bytes, edits);
+        self.advance(turns);
+        is_written
     }
 
-    /// Answers its request in the endpoint's place.
-    pub fn local_reply(&self, request: RequestHead, reply: LocalReply<'_>) {
+    fn write_response(
+        &self,
+        request: RequestHead,
+        message: &Message,
+        bytes: Raw<'_>,
+        edits: &SharedEdits,
+    ) -> bool {
+        let edits = edits.as_deref().map_or(&[][..], |edits| &edits.response);
+        let mut is_written = true;
+        self.speak(|codec, out| {
+            let outgoing = Outgoing { message, bytes, id: request.id };
+            match with_edits(edits, |edits| codec.write(&outgoing, edits, out)) {
+                Ok(Edited::Done) => {}
+                Ok(Edited::Impossible) => self.local.series().unedited.inc(),
+                Err(refusal) => {
+                    is_written = false;
+                    let reply = LocalReply { cause: refusal.cause, text: &refusal.text };
+                    codec.local_reply(request, reply, out);
+                }
+            }
+        });
+        is_written
+    }
+
+    /// Answers its request in the endpoint's place, when its turn has come.
+    pub fn local_reply(&self, turn: u64, request: RequestHead, reply: LocalReply<'_>) {
+        let Some(turns) = &self.turns else { return self.write_reply(request, reply) };
+        if !turns.borrow().is_due(turn) {
+            let LocalReply { cause, text } = reply;
+            return self.keep(turns, turn, Early::Reply { head: request, cause, text: text.into() });
+        }
+        self.write_reply(request, reply);
+        self.advance(turns);
+    }
+
+    fn write_reply(&self, request: RequestHead, reply: LocalReply<'_>) {
         self.speak(|codec, out| codec.local_reply(request, reply, out));
+    }
+
+    /// Keeps an answer that is early.
+    fn keep(&self, turns: &RefCell<Turns>, turn: u64, early: Early) {
+        if self.closed.get() {
+            return;
+        }
+        let mut turns = turns.borrow_mut();
+        let before = turns.bytes();
+        turns.keep(turn, early);
+        self.local.requeue(before, turns.bytes());
+    }
+
+    /// Goes on to the next turn, and writes what was kept for it and those after it.
+    fn advance(&self, turns: &RefCell<Turns>) {
+        loop {
+            let before = turns.borrow().bytes();
+            let Some(early) = turns.borrow_mut().advance() else { return };
+            self.local.requeue(before, turns.borrow().bytes());
+            match early {
+                Early::Response { message, bytes, head, edits } => {
+                    self.write_response(head, &message, Raw::Shared(&bytes), &edits);
+                }
+                Early::Reply { head, cause, text } => {
+                    self.write_reply(head, LocalReply { cause, text: &text });
+                }
+            }
+        }
+    }
+
+    /// Notes that the request with this turn will never be answered.
+    pub fn lose(&self, turn: u64) {
+        if self.turns.is_some() && !self.closed.get() {
+            tracing::error!(address = %self.address, turn, "an answer was lost; the client is cut off");
+            self.refuse(Refusal::OutOfTurn);
+        }
+    }
+
+    /// Tells `who` when it goes.
+    pub fn mourn(&self, who: Weak<dyn Gone>) {
+        let mut mourners = self.mourners.borrow_mut();
+        mourners.retain(|known| known.strong_count() > 0);
+        mourners.push(who);
     }
 
     /// Answers its ping.
@@ -170,12 +298,29 @@ impl Client {
         self.speech.borrow().out.len()
     }
 
+    /// Bytes that wait for their turn.
+    fn early(&self) -> usize {
+        self.turns.as_ref().map_or(0, |turns| turns.borrow().bytes())
+    }
+
     /// Whether further requests may be read from it.
     #[inline]
     pub fn may_ask(&self) -> bool {
-        self.outstanding.get() < OUTSTANDING_LIMIT
-            && self.held.get() < HELD_LIMIT
-            && self.waiting() < UNREAD_LIMIT
+        self.has_room() && self.held.get() < HELD_LIMIT && self.waiting() + self.early() < UNREAD_LIMIT
+    }
+
+    /// Whether it has fewer requests outstanding than it may have.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.outstanding.get() < self.outstanding_limit.get()
+    }
+
+    /// Notes that each of its requests takes an upstream connection of its own.
+    #[inline]
+    pub fn goes_alone(&self) {
+        if self.turns.is_some() {
+            self.outstanding_limit.set(OUTSTANDING_ALONE_LIMIT);
+        }
     }
 
     /// Requests that it awaits a response to.
@@ -184,11 +329,15 @@ impl Client {
         self.outstanding.get()
     }
 
-    /// Notes that one of its requests, of `bytes` bytes, has begun.
+    /// Notes that one of its requests, of `bytes` bytes, has begun, and gives it its turn.
     #[inline]
-    pub fn begin(&self, bytes: usize) {
+    pub fn begin(&self, bytes: usize, awaits_reply: bool) -> u64 {
         self.outstanding.set(self.outstanding.get() + 1);
         self.held.set(self.held.get() + bytes);
+        match &self.turns {
+            Some(turns) if awaits_reply => turns.borrow_mut().take(),
+            _ => 0,
+        }
     }
 
     /// Notes that one of its requests has ended.
@@ -212,6 +361,15 @@ impl Client {
     pub fn close(&self) {
         self.closed.set(true);
         self.write(Out::clear);
+        if let Some(turns) = &self.turns {
+            self.local.requeue(turns.borrow().bytes(), 0);
+            turns.borrow_mut().clear();
+        }
+        for mourner in self.mourners.take() {
+            if let Some(mourner) = mourner.upgrade() {
+                mourner.client_gone();
+            }
+        }
     }
 
     /// Notes that it has sent bytes, and whether the last message lacks its rest.

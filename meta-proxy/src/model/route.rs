@@ -24,6 +24,10 @@ pub struct Route {
     pub mirror: Option<Mirror>,
     /// `None`: the codec's default. Zero: no limit.
     pub timeout: Option<Duration>,
+    /// Attributes to set in requests: names and values.
+    pub request_mutation: Vec<(String, String)>,
+    /// Attributes to set in responses.
+    pub response_mutation: Vec<(String, String)>,
 }
 
 /// What a route does with a request.

@@ -156,6 +156,8 @@ fn configuration(routes: Vec<Vec<AttributeMatcher>>) -> RouteConfiguration {
         action: RouteAction::Misconfigured("not asked for here".to_owned()),
         mirror: None,
         timeout: None,
+        request_mutation: Vec::new(),
+        response_mutation: Vec::new(),
     };
     RouteConfiguration {
         name: "shop_20880".to_owned(),

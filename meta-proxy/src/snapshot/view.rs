@@ -11,6 +11,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use crate::exchange::{Edits, SharedEdits};
 use crate::local::Local;
 use crate::model::{self, RouteAction};
 use crate::route::Table;
@@ -74,6 +75,8 @@ pub struct RouteView {
     pub mirror: Option<(u32, Rc<Cluster>)>,
     /// How long a request may take; zero: for ever.
     pub timeout: Duration,
+    /// What it sets in the messages that pass it.
+    pub edits: SharedEdits,
     /// Its requests.
     pub series: SeriesByMethod,
 }
@@ -260,9 +263,15 @@ impl RouteView {
             targets,
             mirror: mirror.and_then(|mirror| Some((mirror.millionths, find(&mirror.cluster)?))),
             timeout: route.timeout.unwrap_or(default_timeout),
+            edits: edits(route),
             series: SeriesByMethod::new(labels),
         }
     }
+}
+
+fn edits(route: &model::Route) -> SharedEdits {
+    let edits = Edits { request: route.request_mutation.clone(), response: route.response_mutation.clone() };
+    (edits != Edits::default()).then(|| Rc::new(edits))
 }
 
 impl SeriesByMethod {

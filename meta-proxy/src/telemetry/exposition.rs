@@ -55,6 +55,7 @@ const ENDPOINT: &[(&str, &str, bool, Read<EndpointSeries>)] = &[
 const WORKER: &[(&str, &str, Read<WorkerSeries>)] = &[
     ("meta_proxy_mirrored", "Copies of requests sent", |s| &s.mirrored),
     ("meta_proxy_mirror_failures", "Copies not sent or not answered", |s| &s.mirror_failures),
+    ("meta_proxy_unedited_messages", "Messages without a place for what their route sets", |s| &s.unedited),
 ];
 
 impl Telemetry {

@@ -204,6 +204,8 @@ pub struct WorkerSeries {
     pub mirrored: Counter,
     /// Copies that could not be sent, or whose response did not come.
     pub mirror_failures: Counter,
+    /// Messages that had no place for what their route sets.
+    pub unedited: Counter,
 }
 
 #[cfg(test)]

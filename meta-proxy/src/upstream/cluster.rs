@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use codec_api::{Factory, Message, Properties, Raw};
+use codec_api::{Factory, Message, Properties, Raw, Sharing};
 use smallvec::SmallVec;
 
 use crate::error::Failure;
@@ -51,6 +51,7 @@ pub type Tried = SmallVec<[SocketAddr; CONNECT_ATTEMPTS]>;
 pub struct Cluster {
     name: Arc<str>,
     settings: RefCell<Settings>,
+    sharing: Sharing,
     local: Rc<Local>,
     connector: Rc<dyn Connector>,
     balancer: RefCell<Balancer>,
@@ -64,6 +65,7 @@ impl Cluster {
     pub fn new(settings: Settings, local: &Rc<Local>, connector: &Rc<dyn Connector>) -> Rc<Self> {
         let balancer = Balancer::new(settings.model.balancing);
         Rc::new(Self {
+            sharing: settings.factory.conduct().sharing.unwrap_or(settings.properties.sharing),
             name: settings.model.name.as_str().into(),
             settings: RefCell::new(settings),
             local: local.clone(),
@@ -77,6 +79,12 @@ impl Cluster {
     /// Its name.
     pub fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// How its connections are shared.
+    #[inline]
+    pub(super) fn sharing(&self) -> Sharing {
+        self.sharing
     }
 
     /// Whether pools made under `other` serve this cluster as well: they speak the same protocol the same way.
@@ -115,6 +123,11 @@ impl Cluster {
         let Some(permit) = self.settings.borrow().usage.requests.take(limit) else {
             return exchange.end(End::Failed(Failure::TooManyRequests, None));
         };
+        if self.sharing == Sharing::Exclusive
+            && let Some(client) = exchange.client()
+        {
+            client.goes_alone();
+        }
         self.attempt(Call { exchange, message, bytes, tried: Tried::new(), permit });
     }
 

@@ -1,16 +1,17 @@
 //! One upstream connection: encodes requests, finds the exchange of each response, and ends what is never answered.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use codec_api::{
-    Cause, Codec, DecodeError, Decoded, Kind, LocalReply, Message, Out, Outgoing, Raw, Rejected,
+    Cause, Codec, DecodeError, Decoded, Edited, Kind, LocalReply, Message, Out, Outgoing, Raw, Rejected,
+    Sharing,
 };
 use tokio::time::Instant;
 
 use crate::error::Failure;
-use crate::exchange::{End, Exchange};
+use crate::exchange::{Client, End, Exchange, Gone, with_edits};
 use crate::local::Local;
 use crate::wire::{BoxStream, Reader, WakeSlot, WireError};
 
@@ -25,10 +26,40 @@ const TOMBSTONE_LIMIT: usize = 1024;
 /// Pings without an answer, before their connection is given up.
 const MISSED_PINGS: u32 = 3;
 
+/// The client that a connection belongs to, where each has its own.
+#[derive(Clone, Default)]
+pub(super) struct Owner(Option<Weak<Client>>);
+
+impl Owner {
+    /// The owner of the connection that `exchange` needs.
+    pub(super) fn of(exchange: &Exchange, sharing: Sharing) -> Self {
+        Self(match sharing {
+            Sharing::PerDownstream => exchange.client().map(Rc::downgrade),
+            Sharing::Exclusive | Sharing::Shared(_) => None,
+        })
+    }
+
+    /// Whether both are the same.
+    #[inline]
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => one.ptr_eq(other),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether there was one, and it has gone.
+    fn has_gone(&self) -> bool {
+        self.0.as_ref().is_some_and(|owner| owner.upgrade().is_none_or(|owner| owner.is_closed()))
+    }
+}
+
 /// A connection, as those see it who send on it.
 pub struct Connection {
     local: Rc<Local>,
     endpoint: Rc<Endpoint>,
+    owner: Owner,
     heartbeat: Option<Duration>,
     wake: WakeSlot,
     closed: Cell<bool>,
@@ -58,6 +89,7 @@ impl Connection {
         cluster: &Rc<Cluster>,
         endpoint: &Rc<Endpoint>,
         stream: BoxStream,
+        owner: Owner,
         permit: Permit,
     ) -> Rc<Self> {
         let settings = cluster.settings();
@@ -77,6 +109,7 @@ impl Connection {
         let connection = Rc::new(Self {
             local: cluster.local().clone(),
             endpoint: endpoint.clone(),
+            owner,
             heartbeat: settings.properties.heartbeat,
             wake: WakeSlot::default(),
             closed: Cell::new(false),
@@ -85,6 +118,10 @@ impl Connection {
             state: RefCell::new(state),
         });
         drop(settings);
+        if let Some(owner) = connection.owner.0.as_ref().and_then(Weak::upgrade) {
+            let mourner: Rc<dyn Gone> = connection.clone();
+            owner.mourn(Rc::downgrade(&mourner));
+        }
         tokio::task::spawn_local(Task::new(cluster, &connection, stream).run(permit));
         connection
     }
@@ -93,6 +130,12 @@ impl Connection {
     #[inline]
     pub(super) fn is_usable(&self) -> bool {
         !self.closed.get() && !self.going_away.get() && self.state.borrow().pending.has_room()
+    }
+
+    /// Whose it is.
+    #[inline]
+    pub(super) fn owner(&self) -> &Owner {
+        &self.owner
     }
 
     /// Responses that it owes.
@@ -116,24 +159,36 @@ impl Connection {
     /// Sends a request. A oneway request ends here.
     pub(super) fn send(&self, exchange: Exchange, message: &Message, bytes: Raw<'_>, permit: Permit) {
         let now = self.local.now();
-        {
+        let refusal = {
             let state = &mut *self.state.borrow_mut();
             state.last_used = now;
             if state.out.is_empty() {
                 state.out.lend(self.local.take_buffer());
             }
-            let id = state.pending.next_id();
-            state.codec.encode(&Outgoing { message, bytes, id }, &mut state.out);
-            if exchange.awaits_reply() {
-                state.owe(&exchange, now);
-                state.pending.insert(Slot::Exchange(exchange, permit));
-                self.endpoint.begin();
-                self.wake.wake();
-                return;
+            let outgoing = Outgoing { message, bytes, id: state.pending.next_id() };
+            let State { codec, out, .. } = state;
+            match with_edits(exchange.request_edits(), |edits| codec.write(&outgoing, edits, out)) {
+                Ok(edited) => {
+                    if edited == Edited::Impossible {
+                        self.local.series().unedited.inc();
+                    }
+                    self.wake.wake();
+                    if exchange.awaits_reply() {
+                        state.owe(&exchange, now);
+                        state.pending.insert(Slot::Exchange(exchange, permit));
+                        return self.endpoint.begin();
+                    }
+                    None
+                }
+                Err(refusal) => Some(refusal),
+            }
+        };
+        match refusal {
+            None => exchange.end(End::Sent),
+            Some(refusal) => {
+                exchange.end(End::Failed(Failure::Refused(refusal.cause), Some(&refusal.text)));
             }
         }
-        self.wake.wake();
-        exchange.end(End::Sent);
     }
 
     /// Looks for a message at the start of `input`.
@@ -203,6 +258,9 @@ impl Connection {
     pub(super) fn look(&self, idle: Option<Duration>) -> Result<bool, WireError> {
         let now = self.local.now();
         self.time_out(now);
+        if self.owner.has_gone() {
+            return Ok(false);
+        }
         let state = &mut *self.state.borrow_mut();
         if state.silence_ends().is_some_and(|end| end <= now) {
             return Err(WireError::Protocol(
@@ -279,6 +337,12 @@ impl Connection {
             let text = format!("{}: {} {reason}", failure.text(), self.endpoint.address());
             exchange.end(End::Failed(failure, Some(&text)));
         }
+    }
+}
+
+impl Gone for Connection {
+    fn client_gone(&self) {
+        self.wake.wake();
     }
 }
 

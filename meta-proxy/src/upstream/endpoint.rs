@@ -19,7 +19,7 @@ use crate::telemetry::{EndpointKey, EndpointSeries};
 use crate::wire::BoxStream;
 
 use super::cluster::{Call, Cluster, Tried};
-use super::connection::Connection;
+use super::connection::{Connection, Owner};
 use super::limits::Permit;
 
 /// How long an endpoint is avoided after it has said goodbye and closed.
@@ -44,7 +44,8 @@ pub struct Endpoint {
     series: Arc<EndpointSeries>,
     active: Cell<u32>,
     connections: RefCell<Vec<Rc<Connection>>>,
-    connecting: Cell<usize>,
+    /// Attempts to connect that are under way, by who needs them.
+    connecting: RefCell<Vec<Owner>>,
     waiting: RefCell<VecDeque<Waiting>>,
     /// Someone sees to it that what waits ends in time; told when more waits.
     watched: Cell<bool>,
@@ -68,7 +69,7 @@ impl Endpoint {
             key,
             active: Cell::new(0),
             connections: RefCell::default(),
-            connecting: Cell::new(0),
+            connecting: RefCell::default(),
             waiting: RefCell::default(),
             watched: Cell::new(false),
             more_waits: Notify::new(),
@@ -139,31 +140,31 @@ impl Endpoint {
 
     /// Sends a request on one of its connections, or lets it wait for one.
     pub(super) fn send(self: &Rc<Self>, cluster: &Rc<Cluster>, call: Call<'_>) {
-        let (sharing, id_bits) = {
-            let settings = cluster.settings();
-            (settings.properties.sharing, settings.properties.id_bits)
-        };
-        debug_assert!(id_bits >= 16, "a protocol's ids have at least 16 bits");
-        match self.pick(sharing) {
+        let sharing = cluster.sharing();
+        match self.pick(sharing, &call.exchange) {
             Some(connection) => connection.send(call.exchange, call.message, call.bytes, call.permit),
             None => return self.wait(cluster, call),
         }
         if let Sharing::Shared(most) = sharing
             && most > 1
-            && self.connections.borrow().len() + self.connecting.get() < most
+            && self.connections.borrow().len() + self.connecting.borrow().len() < most
         {
-            let _ = self.connect(cluster);
+            let _ = self.connect(cluster, Owner::default());
         }
     }
 
     /// The usable connection with the fewest requests outstanding.
-    fn pick(&self, sharing: Sharing) -> Option<Rc<Connection>> {
+    fn pick(&self, sharing: Sharing, exchange: &Exchange) -> Option<Rc<Connection>> {
         let connections = self.connections.borrow();
         let usable = connections.iter().filter(|connection| connection.is_usable());
         let chosen = match sharing {
             Sharing::Shared(1) => usable.into_iter().next(),
             Sharing::Shared(_) => usable.min_by_key(|connection| connection.outstanding()),
             Sharing::Exclusive => usable.into_iter().find(|connection| connection.outstanding() == 0),
+            Sharing::PerDownstream => {
+                let owner = Owner::of(exchange, sharing);
+                usable.into_iter().find(|connection| connection.owner().is(&owner))
+            }
         };
         chosen.cloned()
     }
@@ -173,11 +174,13 @@ impl Endpoint {
         let Some(place) = cluster.permit_pending() else {
             return exchange.end(End::Failed(Failure::TooManyPending, None));
         };
-        let exclusive = cluster.settings().properties.sharing == Sharing::Exclusive;
-        let wanted = if exclusive { self.waiting.borrow().len() + 1 } else { 1 };
-        if self.connecting.get() < wanted && self.connect(cluster).is_none() {
-            // Shared connections come only from an attempt; exclusive ones may also become free.
-            if self.connecting.get() == 0 && self.connections.borrow().is_empty() {
+        let sharing = cluster.sharing();
+        let owner = Owner::of(&exchange, sharing);
+        let wanted = if sharing == Sharing::Exclusive { self.waiting.borrow().len() + 1 } else { 1 };
+        if self.attempts(&owner) < wanted && self.connect(cluster, owner.clone()).is_none() {
+            // An exclusive connection may also become free; others come only from an attempt.
+            let may_become_free = sharing == Sharing::Exclusive && !self.connections.borrow().is_empty();
+            if self.attempts(&owner) == 0 && !may_become_free {
                 return exchange.end(End::Failed(Failure::TooManyConnections, None));
             }
         }
@@ -194,10 +197,15 @@ impl Endpoint {
         self.watch(cluster);
     }
 
+    /// Attempts to connect for this owner.
+    fn attempts(&self, owner: &Owner) -> usize {
+        self.connecting.borrow().iter().filter(|other| other.is(owner)).count()
+    }
+
     /// Starts a connection attempt; `None`: the cluster's limit forbids it.
-    fn connect(self: &Rc<Self>, cluster: &Rc<Cluster>) -> Option<()> {
+    fn connect(self: &Rc<Self>, cluster: &Rc<Cluster>, owner: Owner) -> Option<()> {
         let permit = cluster.permit_connection()?;
-        self.connecting.set(self.connecting.get() + 1);
+        self.connecting.borrow_mut().push(owner.clone());
         let limit = cluster.settings().model.connect_timeout;
         let attempt = timeout(limit, cluster.connector().connect(self.address));
         let (endpoint, cluster) = (self.clone(), cluster.clone());
@@ -210,41 +218,47 @@ impl Endpoint {
                 }
             };
             cluster.local().tick();
-            endpoint.connecting.set(endpoint.connecting.get() - 1);
+            let place = endpoint.connecting.borrow().iter().position(|other| other.is(&owner));
+            place.map(|place| endpoint.connecting.borrow_mut().swap_remove(place));
             match stream {
-                Ok(stream) => endpoint.connected(&cluster, stream, permit),
-                Err(error) => endpoint.connect_failed(&cluster, &error),
+                Ok(stream) => endpoint.connected(&cluster, stream, owner, permit),
+                Err(error) => endpoint.connect_failed(&cluster, &owner, &error),
             }
         });
         Some(())
     }
 
-    fn connected(self: &Rc<Self>, cluster: &Rc<Cluster>, stream: BoxStream, permit: Permit) {
+    fn connected(self: &Rc<Self>, cluster: &Rc<Cluster>, stream: BoxStream, owner: Owner, permit: Permit) {
         self.series.connects.inc();
         self.series.connections.inc();
-        let connection = Connection::start(cluster, self, stream, permit);
+        let connection = Connection::start(cluster, self, stream, owner, permit);
         self.connections.borrow_mut().push(connection.clone());
         self.serve_waiting(cluster, &connection);
     }
 
-    fn connect_failed(self: &Rc<Self>, cluster: &Rc<Cluster>, error: &io::Error) {
+    fn connect_failed(self: &Rc<Self>, cluster: &Rc<Cluster>, owner: &Owner, error: &io::Error) {
         cluster.connection_ended();
         self.series.connect_failures.inc();
         tracing::debug!(cluster = %cluster.name(), endpoint = %self.address, %error, "connect failed");
-        if self.connecting.get() > 0
-            || self.connections.borrow().iter().any(|connection| connection.is_usable())
-        {
+        let is_ours = |connection: &Rc<Connection>| connection.is_usable() && connection.owner().is(owner);
+        if self.attempts(owner) > 0 || self.connections.borrow().iter().any(is_ours) {
             return;
         }
-        let waiting = self.waiting.take();
-        cluster.try_elsewhere(waiting.into_iter(), self.address);
+        let sharing = cluster.sharing();
+        let (ours, others) = self
+            .waiting
+            .take()
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|waiting| Owner::of(&waiting.exchange, sharing).is(owner));
+        self.waiting.replace(others);
+        cluster.try_elsewhere(ours.into_iter(), self.address);
     }
 
     /// Sends what waits, as far as `connection` takes it.
     pub(super) fn serve_waiting(self: &Rc<Self>, cluster: &Rc<Cluster>, connection: &Rc<Connection>) {
-        let exclusive = cluster.settings().properties.sharing == Sharing::Exclusive;
-        while connection.is_usable() && !(exclusive && connection.outstanding() > 0) {
-            let Some(next) = self.waiting.borrow_mut().pop_front() else { return };
+        let sharing = cluster.sharing();
+        while connection.is_usable() && !(sharing == Sharing::Exclusive && connection.outstanding() > 0) {
+            let Some(next) = self.next_waiting(sharing, connection.owner()) else { return };
             if next.exchange.is_cancelled() {
                 continue;
             }
@@ -252,13 +266,25 @@ impl Endpoint {
         }
     }
 
+    /// The first request that waits for a connection of this owner.
+    fn next_waiting(&self, sharing: Sharing, owner: &Owner) -> Option<Waiting> {
+        let mut waiting = self.waiting.borrow_mut();
+        if sharing != Sharing::PerDownstream {
+            return waiting.pop_front();
+        }
+        let place = waiting.iter().position(|waiting| Owner::of(&waiting.exchange, sharing).is(owner))?;
+        waiting.remove(place)
+    }
+
     /// Takes note of a connection's end; what waits gets another one.
     pub(super) fn disconnected(self: &Rc<Self>, cluster: &Rc<Cluster>, connection: &Rc<Connection>) {
         self.connections.borrow_mut().retain(|known| !Rc::ptr_eq(known, connection));
         self.series.connections.dec();
         cluster.connection_ended();
-        if !self.waiting.borrow().is_empty() && self.connecting.get() == 0 {
-            let _ = self.connect(cluster);
+        // With a connection for each client, whatever waits has an attempt of its own.
+        let is_shared = cluster.sharing() != Sharing::PerDownstream;
+        if is_shared && !self.waiting.borrow().is_empty() && self.connecting.borrow().is_empty() {
+            let _ = self.connect(cluster, Owner::default());
         }
     }
 

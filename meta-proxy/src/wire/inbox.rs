@@ -46,6 +46,11 @@ pub trait Reader {
     fn message(&mut self, message: &Message, bytes: Raw<'_>) -> Result<(), WireError>;
     /// Takes note of a message that its codec refuses.
     fn rejected(&mut self, rejected: Rejected);
+    /// Whether a further message may be taken now.
+    #[inline]
+    fn takes_more(&self) -> bool {
+        true
+    }
 }
 
 /// How a pass over the inbox ended.
@@ -154,7 +159,7 @@ impl Inbox {
                 self.need = 0;
                 break Pace::Idle;
             }
-            if messages == TURN_MESSAGES || bytes >= TURN_BYTES {
+            if messages == TURN_MESSAGES || bytes >= TURN_BYTES || !reader.takes_more() {
                 self.need = 0;
                 break Pace::More;
             }

@@ -14,8 +14,8 @@ use ::xds::envoy::envoy::config::{
 use ::xds::envoy::google::protobuf::{self, Any};
 use ::xds::{CLUSTER_POLICY_KEY, Rejection, Resource, ResourceType, v1};
 use codec_api::{
-    Codec, DecodeError, Decoded, Factory, LocalReply, OptionError, Options, Out, Outgoing, Properties,
-    Protocol, RequestHead, Sharing, Side,
+    Codec, Conduct, DecodeError, Decoded, Edits, Factory, LocalReply, OptionError, Options, Out, Outgoing,
+    Properties, Protocol, RequestHead, Sharing, Side,
 };
 use prost::{Message, Name};
 
@@ -67,6 +67,14 @@ impl Factory for Silent {
     fn codec(&self) -> Box<dyn Codec> {
         Box::new(Silent(self.0, self.1))
     }
+
+    fn conduct(&self) -> Conduct {
+        let mut conduct = Conduct::default();
+        if self.0 == "plain" {
+            conduct.edits = Edits::Always;
+        }
+        conduct
+    }
 }
 
 impl Codec for Silent {
@@ -79,7 +87,7 @@ impl Codec for Silent {
     fn local_reply(&mut self, _: RequestHead, _: LocalReply<'_>, _: &mut Out) {}
 }
 
-/// `tiny`, which tells services apart by `interface`, and `plain`, which cannot.
+/// `tiny`, which tells services apart by `interface`, and `plain`, which cannot, but has a place for attributes.
 pub(crate) fn codecs() -> Codecs {
     Codecs::new(vec![Arc::new(Silent("tiny", &WITH_SERVICES)), Arc::new(Silent("plain", &WITHOUT_SERVICES))])
 }

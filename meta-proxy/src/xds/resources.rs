@@ -59,6 +59,8 @@ impl fmt::Debug for Cluster {
 pub struct Routes {
     /// What it is.
     pub model: Arc<model::RouteConfiguration>,
+    /// What is served of it: routes that ask for what their codecs cannot do answer that they are misconfigured.
+    pub(crate) served: Arc<model::RouteConfiguration>,
     /// Its regular expressions, compiled when it was validated.
     pub(crate) regexes: Regexes,
     /// By the name of the protocol.
@@ -66,6 +68,16 @@ pub struct Routes {
 }
 
 impl Routes {
+    pub(crate) fn new(model: model::RouteConfiguration, regexes: Regexes) -> Self {
+        let model = Arc::new(model);
+        Self { served: model.clone(), model, regexes, tables: Vec::new() }
+    }
+
+    /// What is served of it.
+    pub fn served(&self) -> &Arc<model::RouteConfiguration> {
+        &self.served
+    }
+
     /// The table for this protocol; `None`: no listener of that protocol names these routes.
     pub fn table(&self, protocol: &str) -> Option<&Arc<Table>> {
         self.tables.iter().find(|(name, _)| **name == *protocol).map(|(_, table)| table)

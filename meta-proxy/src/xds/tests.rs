@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use ::xds::envoy::envoy::config::cluster::v3::Cluster;
 use ::xds::envoy::google::protobuf::value::Kind;
 use ::xds::v1::attribute_matcher::Matcher::{Exact, Regex};
 use ::xds::{Origin, Resource, ResourceType, Update, v1};
 
+use crate::model::RouteAction;
 use crate::xds::State;
 use crate::xds::fixtures::{
-    assignment, cluster, codecs, lb_endpoint, listener, matcher, meta_proxy, options, resource, route,
-    routes, service,
+    assignment, cluster, codecs, lb_endpoint, listener, matcher, meta_proxy, options, policy, resource,
+    route, routes, service,
 };
 
 fn orders() -> Resource {
@@ -208,6 +210,49 @@ fn routes_are_compiled_for_the_protocols_of_the_listeners_that_name_them() {
     let table = |name: &str| Arc::clone(state.routes().next().unwrap().value.table(name).unwrap());
     let keys = |name: &str| table(name).wanted().iter().map(codec_api::Attribute::key).collect::<Vec<_>>();
     assert_ne!(keys("tiny"), keys("plain"), "method is a field of the head in one of them only");
+}
+
+#[test]
+fn a_mutation_that_a_protocol_has_no_place_for_is_refused_until_it_has() {
+    let set = v1::SetAttribute { name: "colour".to_owned(), value: "green".to_owned() };
+    let edited = v1::Route {
+        request_mutation: vec![set.clone()],
+        response_mutation: vec![set],
+        ..route("edited", &[("c", 100)])
+    };
+    let routes = resource(
+        ResourceType::Routes,
+        "orders.shop_20880",
+        &routes("orders.shop_20880", vec![route("plain", &[("c", 100)]), edited]),
+    );
+    let mut state = state(vec![routes]);
+    assert_eq!(
+        change(&mut state, vec![orders(), orders_cluster()]),
+        [
+            "routes orders.shop_20880: routes[1].request_mutation: not supported: codec tiny, with its options, sets no attributes in messages \
+             for endpoints of cluster c",
+            "routes orders.shop_20880: routes[1].response_mutation: not supported: codec tiny, with its options, sets no attributes in messages \
+             for clients of orders",
+        ]
+    );
+    let actions = |state: &State| {
+        let served = state.routes().next().unwrap().value.served().clone();
+        [0, 1].map(|index| matches!(served.routes[index].action, RouteAction::Misconfigured(_)))
+    };
+    assert_eq!(actions(&state), [false, true], "only the route that asks for it");
+    assert_eq!(change(&mut state, vec![orders()]), [""; 0], "it is told once");
+    let able = v1::MetaProxy {
+        protocol: "plain".to_owned(),
+        services: vec![service("", "orders.shop_20880")],
+        ..meta_proxy()
+    };
+    let policy = policy(&v1::ClusterPolicy { protocol: "plain".to_owned(), ..Default::default() });
+    let changes = vec![
+        resource(ResourceType::Listener, "orders", &listener("orders", &able)),
+        resource(ResourceType::Cluster, "c", &Cluster { metadata: policy, ..cluster("c") }),
+    ];
+    assert_eq!(change(&mut state, changes), [""; 0]);
+    assert_eq!(actions(&state), [false, false]);
 }
 
 #[test]

@@ -9,4 +9,4 @@ mod tiny;
 mod world;
 
 pub use tiny::Frame;
-pub use world::{Behaviour, World, run};
+pub use world::{Actor, Behaviour, World, run};

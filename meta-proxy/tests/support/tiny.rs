@@ -4,18 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use codec_api::{
-    Attribute, Cause, Codec, DecodeError, Decoded, Factory, Found, Kind, LocalReply, Message, OptionError,
-    Options, Out, Outgoing, Properties, Protocol, Rejected, RequestHead, Sharing, Side, Span, Status, Value,
+    Attribute, Cause, Codec, Conduct, DecodeError, Decoded, Factory, Found, Kind, LocalReply, Message,
+    OptionError, Options, Out, Outgoing, Properties, Protocol, Rejected, RequestHead, Sharing, Side, Span,
+    Status, Value,
 };
 
 const METHOD: usize = 0;
 const LIMIT: usize = 8 << 20;
 const HEAD: usize = 15;
 
-/// The protocol, sharing connections by id.
-pub static TINY: Tiny = Tiny;
-
-static PROPERTIES: Properties = Properties {
+pub static PROPERTIES: Properties = Properties {
     head: &["method"],
     service: None,
     operation: Some(METHOD),
@@ -25,8 +23,11 @@ static PROPERTIES: Properties = Properties {
     heartbeat: Some(Duration::from_mins(1)),
 };
 
-/// A small protocol.
-pub struct Tiny;
+/// A small protocol, which shares connections and finds responses by their ids unless its conduct says otherwise.
+#[derive(Clone, Copy, Default)]
+pub struct Tiny {
+    pub conduct: Conduct,
+}
 
 impl Protocol for Tiny {
     fn name(&self) -> &'static str {
@@ -39,13 +40,17 @@ impl Protocol for Tiny {
 
     fn configure(&self, _: Side, options: &Options) -> Result<Arc<dyn Factory>, Vec<OptionError>> {
         options.only(&[])?;
-        Ok(Arc::new(Tiny))
+        Ok(Arc::new(*self))
     }
 }
 
 impl Factory for Tiny {
     fn codec(&self) -> Box<dyn Codec> {
-        Box::new(Tiny)
+        Box::new(*self)
+    }
+
+    fn conduct(&self) -> Conduct {
+        self.conduct
     }
 }
 

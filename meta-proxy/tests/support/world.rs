@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use codec_api::{Options, Protocol, Side};
+use codec_api::{Conduct, Options};
 use meta_proxy::downstream::{Seat, Worker};
 use meta_proxy::local::Local;
 use meta_proxy::model::{
@@ -24,7 +24,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::tiny::{Frame, TINY};
+use super::tiny::{Frame, PROPERTIES, Tiny};
 
 /// Bytes that a pipe holds before its writer must wait.
 const PIPE: usize = 256 * 1024;
@@ -131,6 +131,8 @@ pub struct World {
     pub routes: Vec<Route>,
     pub limits: Limits,
     pub idle_timeout: Option<Duration>,
+    /// How clients, and endpoints, are spoken to.
+    pub conduct: Conduct,
     endpoints: Rc<Endpoints>,
     clusters: BTreeMap<String, Vec<SocketAddr>>,
     usage: RefCell<HashMap<String, Settings>>,
@@ -155,6 +157,7 @@ impl World {
             routes: Vec::new(),
             limits: Limits::default(),
             idle_timeout: None,
+            conduct: Conduct::default(),
             endpoints,
             clusters: BTreeMap::new(),
             usage: RefCell::default(),
@@ -210,6 +213,8 @@ impl World {
             action: RouteAction::Clusters(vec![target]),
             mirror: None,
             timeout: None,
+            request_mutation: Vec::new(),
+            response_mutation: Vec::new(),
         });
         self.routes.last_mut().unwrap()
     }
@@ -221,9 +226,8 @@ impl World {
 
     /// Lets the worker serve what has been set up.
     pub fn apply(&self) {
-        let factory = TINY.configure(Side::Downstream, &Options::default()).unwrap();
         let model = Arc::new(RouteConfiguration { name: "shop_1".to_owned(), routes: self.routes.clone() });
-        let table = Arc::new(Table::new(&model, TINY.properties()).unwrap());
+        let table = Arc::new(Table::new(&model, &PROPERTIES).unwrap());
         let service = Service { name: None, routes: "shop_1".to_owned(), host: "shop".to_owned() };
         let listener = Listener {
             name: "front".to_owned(),
@@ -236,8 +240,8 @@ impl World {
         let spec = ListenerSpec {
             model: Arc::new(listener),
             protocol: "tiny".into(),
-            properties: TINY.properties(),
-            factory: factory.clone(),
+            properties: &PROPERTIES,
+            factory: Arc::new(Tiny { conduct: self.conduct }),
             services: vec![ServiceSpec { model: service, routes: Some(RoutesSpec { model, table }) }],
         };
         let mut snapshot = Snapshot::default();
@@ -260,10 +264,10 @@ impl World {
             idle_timeout: None,
             limits: self.limits,
         };
-        let factory = TINY.configure(Side::Upstream, &Options::default()).unwrap();
+        let factory = Arc::new(Tiny { conduct: self.conduct });
         let mut known = self.usage.borrow_mut();
         let usage = known.get(name).map(|settings| settings.usage.clone()).unwrap_or_default();
-        let settings = Settings { model: Arc::new(model), factory, properties: TINY.properties(), usage };
+        let settings = Settings { model: Arc::new(model), factory, properties: &PROPERTIES, usage };
         known.insert(name.to_owned(), settings.clone());
         settings
     }

@@ -69,11 +69,32 @@ pub struct Route {
     /// Why this route cannot be served. Set instead of `clusters`: its requests get a local reply that says this.
     #[prost(string, tag = "6")]
     pub misconfigured: ::prost::alloc::string::String,
+    /// Attributes that are set in each request before it leaves. Refused where the codec of a cluster has no place for
+    /// them.
+    #[prost(message, repeated, tag = "7")]
+    pub request_mutation: ::prost::alloc::vec::Vec<SetAttribute>,
+    /// Attributes that are set in each response before it returns. Refused where the codec of a listener has no place
+    /// for them.
+    #[prost(message, repeated, tag = "8")]
+    pub response_mutation: ::prost::alloc::vec::Vec<SetAttribute>,
 }
 impl ::prost::Name for Route {
 const NAME: &'static str = "Route";
 const PACKAGE: &'static str = "metaproxy.v1";
 fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.Route".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.Route".into() }}
+/// Replaces the attribute of this name, or adds it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetAttribute {
+    /// ASCII case-insensitive.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SetAttribute {
+const NAME: &'static str = "SetAttribute";
+const PACKAGE: &'static str = "metaproxy.v1";
+fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.SetAttribute".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.SetAttribute".into() }}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AttributeMatcher {
     /// ASCII case-insensitive.

@@ -25,7 +25,10 @@ pub use endpoints::ENDPOINTS_LIMIT;
 pub use listener::SERVICES_LIMIT;
 pub use mistakes::MISTAKES_LIMIT;
 pub use read::{DURATION_LIMIT, OPTIONS_DEPTH_LIMIT};
-pub use routes::{CLUSTERS_PER_ROUTE_LIMIT, MATCHERS_PER_ROUTE_LIMIT, ROUTES_LIMIT};
+pub use routes::{
+    CLUSTERS_PER_ROUTE_LIMIT, MATCHERS_PER_ROUTE_LIMIT, MUTATION_NAME_LIMIT, MUTATION_VALUE_LIMIT,
+    MUTATIONS_PER_ROUTE_LIMIT, ROUTES_LIMIT,
+};
 
 /// A resource in the proxy's words.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! `metaproxy.v1.RouteConfiguration`.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use ::xds::Resource;
 use ::xds::v1::{self, attribute_matcher, value_matcher};
@@ -19,6 +18,13 @@ pub const MATCHERS_PER_ROUTE_LIMIT: usize = 64;
 /// Clusters that one route may share its requests out to.
 pub const CLUSTERS_PER_ROUTE_LIMIT: usize = 100;
 
+/// Attributes that one route may set in a request, and in a response.
+pub const MUTATIONS_PER_ROUTE_LIMIT: usize = 1000;
+/// Bytes of the name of such an attribute.
+pub const MUTATION_NAME_LIMIT: usize = 256;
+/// Bytes of its value.
+pub const MUTATION_VALUE_LIMIT: usize = 16 * 1024;
+
 /// Converts a route configuration and compiles its regular expressions.
 pub(crate) fn convert(resource: &Resource, mistakes: &mut Mistakes) -> Option<Routes> {
     let message: v1::RouteConfiguration = decode_body(resource, mistakes)?;
@@ -34,7 +40,7 @@ pub(crate) fn convert(resource: &Resource, mistakes: &mut Mistakes) -> Option<Ro
         routes.map(|(index, message)| reader.route(message, &format!("routes[{index}]"))).collect();
     let model =
         model::RouteConfiguration { name: message.name, routes: read.into_iter().collect::<Option<_>>()? };
-    Some(Routes { model: Arc::new(model), regexes: reader.regexes, tables: Vec::new() })
+    Some(Routes::new(model, reader.regexes))
 }
 
 struct Reader<'a> {
@@ -48,7 +54,45 @@ impl Reader<'_> {
         let action = self.action(message.clusters, message.misconfigured, at);
         let mirror = message.mirror.map(|mirror| self.mirror(mirror, at));
         let timeout = duration(message.timeout, format_args!("{at}.timeout"), self.mistakes);
-        Some(model::Route { name: message.name, matchers: matchers?, action: action?, mirror, timeout })
+        let request_mutation = self.mutation(message.request_mutation, &format!("{at}.request_mutation"));
+        let response_mutation = self.mutation(message.response_mutation, &format!("{at}.response_mutation"));
+        Some(model::Route {
+            name: message.name,
+            matchers: matchers?,
+            action: action?,
+            mirror,
+            timeout,
+            request_mutation: request_mutation?,
+            response_mutation: response_mutation?,
+        })
+    }
+
+    fn mutation(&mut self, messages: Vec<v1::SetAttribute>, at: &str) -> Option<Vec<(String, String)>> {
+        if messages.len() > MUTATIONS_PER_ROUTE_LIMIT {
+            let count = messages.len();
+            let message = format!("sets {count} attributes; at most {MUTATIONS_PER_ROUTE_LIMIT} are allowed");
+            self.mistakes.add(at, message);
+            return None;
+        }
+        let mut seen = HashMap::new();
+        for (index, set) in messages.iter().enumerate() {
+            if set.name.is_empty() {
+                self.mistakes.add(format_args!("{at}[{index}].name"), "must not be empty");
+            } else if let Some(first) = seen.insert(set.name.to_ascii_lowercase(), index) {
+                let message =
+                    format!("[{first}] sets {:?} too: names are the same whatever their case", set.name);
+                self.mistakes.add(format_args!("{at}[{index}].name"), message);
+            }
+            if set.name.len() > MUTATION_NAME_LIMIT {
+                let message = format!("is longer than {MUTATION_NAME_LIMIT} bytes");
+                self.mistakes.add(format_args!("{at}[{index}].name"), message);
+            }
+            if set.value.len() > MUTATION_VALUE_LIMIT {
+                let message = format!("is longer than {MUTATION_VALUE_LIMIT} bytes");
+                self.mistakes.add(format_args!("{at}[{index}].value"), message);
+            }
+        }
+        Some(messages.into_iter().map(|set| (set.name, set.value)).collect())
     }
 
     fn matchers(
@@ -185,7 +229,10 @@ mod tests {
 
     use crate::model::{self, Matcher, RouteAction, ValueMatcher, WeightedCluster};
     use crate::xds::convert::Converted;
-    use crate::xds::convert::routes::{CLUSTERS_PER_ROUTE_LIMIT, MATCHERS_PER_ROUTE_LIMIT, ROUTES_LIMIT};
+    use crate::xds::convert::routes::{
+        CLUSTERS_PER_ROUTE_LIMIT, MATCHERS_PER_ROUTE_LIMIT, MUTATION_VALUE_LIMIT, MUTATIONS_PER_ROUTE_LIMIT,
+        ROUTES_LIMIT,
+    };
     use crate::xds::fixtures::{convert_good, matcher, refused, resource, route, routes, seconds};
 
     fn with_routes(list: Vec<v1::Route>) -> Resource {
@@ -210,6 +257,28 @@ mod tests {
         let Converted::Routes(routes) = convert_good(resource) else { panic!("not routes") };
         assert_eq!(routes.model.name, "r");
         routes.model.routes.clone()
+    }
+
+    #[test]
+    fn a_mutation_names_each_attribute_once_and_within_bounds() {
+        let set = |name: &str, length| v1::SetAttribute { name: name.to_owned(), value: "v".repeat(length) };
+        let with = |list: Vec<_>| with_route(|route| route.request_mutation = list);
+        let read = good(&with(vec![set("colour", 3)]));
+        assert_eq!(read[0].request_mutation, [("colour".to_owned(), "vvv".to_owned())]);
+        refused(
+            with(vec![set("", 1), set("a", 1), set("A", MUTATION_VALUE_LIMIT + 1), set(&"n".repeat(257), 1)]),
+            &[
+                "routes[0].request_mutation[0].name: must not be empty",
+                "routes[0].request_mutation[2].name: [1] sets \"A\" too: names are the same whatever their case",
+                "routes[0].request_mutation[2].value: is longer than 16384 bytes",
+                "routes[0].request_mutation[3].name: is longer than 256 bytes",
+            ],
+        );
+        let many = (0..=MUTATIONS_PER_ROUTE_LIMIT).map(|n| set(&n.to_string(), 1)).collect();
+        refused(
+            with_route(|route| route.response_mutation = many),
+            &["routes[0].response_mutation: sets 1001 attributes; at most 1000 are allowed"],
+        );
     }
 
     #[test]
