@@ -24,8 +24,8 @@ test: tools release interop ## Run all tests, against real Apache Dubbo too (TES
 rules: ## Check the house rules: crate edges, order of modules, files, documents
 	cargo test -q -p e2e --test house_rules
 
-bench: release ## Compare the proxy with a floor program on one processor (ARGS for bench row)
-	$(BIN)/bench row $(ARGS)
+bench: release ## Compare with Envoy and write docs/benchmarks.md (QUICK=1: three rows, printed; ARGS for bench full)
+	$(BIN)/bench full $(if $(QUICK),--quick,--docs docs) $(ARGS)
 
 lint: ## Check format, clippy, rustdoc, and dependencies (bans, licences, sources)
 	cargo fmt --all --check

@@ -1,15 +1,20 @@
-//! The command line: `row` compares, `floor` and `echo` serve.
+//! The command line: `row` compares, `full` compares everything; `floor`, `bytes` and `echo` serve.
 
-use crate::contender::{Contender, metactl_beside};
+use crate::contender::{Echo, Kind, Scene, metactl_beside};
 use crate::contest::{self, Load, Rules};
-use crate::{floor, processor, table};
+use crate::floor::{bytes, mux};
+use crate::peer::envoy::Envoy;
+use crate::protocol::{self, By, Routes};
+use crate::{processor, suite, table};
 use anyhow::{Context, ensure};
-use peers::dubbo::echo;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, LocalOptions};
+
+/// Connections that may wait to be accepted: thousands come at once when a proxy has one for each client.
+const BACKLOG: u32 = 4096;
 
 /// Measures what the proxy costs.
 #[derive(Debug, clap::Parser)]
@@ -17,21 +22,28 @@ use tokio::runtime::{Builder, LocalOptions};
 pub enum Command {
     /// Compares our proxy with the floor, everything on one processor, and prints a Markdown table.
     Row(RowArguments),
-    /// The floor: passes Dubbo calls on over one shared connection and does nothing else.
-    Floor {
-        /// Where to listen; prints `listening ADDR`.
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-        listen: SocketAddr,
-        /// Where calls are answered.
-        #[arg(long, value_name = "ADDR")]
-        backend: SocketAddr,
-    },
-    /// An echo server for Dubbo: answers each call with its first argument.
-    Echo {
-        /// Where to listen; prints `listening ADDR`.
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-        listen: SocketAddr,
-    },
+    /// Measures everything beside Envoy and haproxy, which it installs, and writes the document and the chart.
+    Full(suite::Arguments),
+    /// The floor of a proxy that knows the protocol: passes calls on over one shared connection and does nothing else.
+    Floor(ServeArguments),
+    /// The floor of a proxy that does not: copies bytes, one connection per client.
+    Bytes(ServeArguments),
+    /// An echo server: answers each call with its payload.
+    Echo(ServeArguments),
+}
+
+/// What a server of this program can be told.
+#[derive(Debug, clap::Args)]
+pub struct ServeArguments {
+    /// Where to listen; prints `listening ADDR`.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Where calls are answered.
+    #[arg(long, value_name = "ADDR")]
+    backend: Option<SocketAddr>,
+    /// What is spoken.
+    #[arg(long, value_name = "NAME", default_value = "dubbo")]
+    protocol: String,
 }
 
 /// What `bench row` can be told.
@@ -52,6 +64,21 @@ pub struct RowArguments {
     /// Bytes of payload per call.
     #[arg(long, default_value_t = 100)]
     payload: usize,
+    /// Puts an object of 2 KiB behind the payload.
+    #[arg(long)]
+    object: bool,
+    /// Routes, of which only the last one is hit.
+    #[arg(long, default_value_t = 1)]
+    routes: usize,
+    /// What routes look at.
+    #[arg(long, value_enum, default_value_t = By::Exact)]
+    by: By,
+    /// Workers of each proxy.
+    #[arg(long, default_value_t = 1)]
+    workers: usize,
+    /// What is spoken.
+    #[arg(long, value_name = "NAME", default_value = "dubbo")]
+    protocol: String,
     /// Processor for everything; the last one unless told otherwise.
     #[arg(long)]
     cpu: Option<usize>,
@@ -61,7 +88,13 @@ pub struct RowArguments {
     /// A further flag for `metactl run`; may be given several times.
     #[arg(long = "proxy-flag", value_name = "FLAG", allow_hyphen_values = true)]
     proxy_flags: Vec<String>,
-    /// Measures the floor alone.
+    /// Measures Envoy too, installed if it is not.
+    #[arg(long)]
+    envoy: bool,
+    /// Measures Envoy with this template too; may be given several times.
+    #[arg(long = "envoy-template", value_name = "PATH")]
+    envoy_templates: Vec<PathBuf>,
+    /// Measures the floors alone.
     #[arg(long)]
     floor_only: bool,
 }
@@ -69,11 +102,26 @@ pub struct RowArguments {
 /// Does what was asked for.
 pub fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Row(arguments) => row(arguments),
-        Command::Floor { listen, backend } => {
-            serve(listen, async |listener| floor::serve(listener, backend).await)
+        Command::Row(arguments) => row(&arguments),
+        Command::Full(arguments) => suite::run(&arguments),
+        Command::Floor(arguments) => {
+            let frames = protocol::named(&arguments.protocol)?.frames();
+            let frames = frames.with_context(|| format!("{} has no ids", arguments.protocol))?;
+            serve(arguments.listen, async |listener| mux::serve(listener, arguments.backend()?, frames).await)
         }
-        Command::Echo { listen } => serve(listen, echo::serve),
+        Command::Bytes(arguments) => {
+            serve(arguments.listen, async |listener| bytes::serve(listener, arguments.backend()?).await)
+        }
+        Command::Echo(arguments) => {
+            let protocol = protocol::named(&arguments.protocol)?;
+            serve(arguments.listen, |listener| protocol.echo(listener))
+        }
+    }
+}
+
+impl ServeArguments {
+    fn backend(&self) -> std::io::Result<SocketAddr> {
+        self.backend.ok_or_else(|| std::io::Error::other("it needs --backend"))
     }
 }
 
@@ -84,44 +132,68 @@ fn serve(
 ) -> anyhow::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     runtime.block_on(async {
-        let listener =
-            TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let listener = socket(listen).with_context(|| format!("cannot listen on {listen}"))?;
         println!("listening {}", listener.local_addr()?);
         Ok(server(listener).await?)
     })
 }
 
-fn row(arguments: RowArguments) -> anyhow::Result<()> {
+fn socket(listen: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(BACKLOG)
+}
+
+fn row(arguments: &RowArguments) -> anyhow::Result<()> {
     let seconds =
         |value: f64| Duration::try_from_secs_f64(value).with_context(|| format!("{value} is no time"));
     let rules = Rules {
-        loads: arguments.loads,
         rounds: arguments.rounds,
         warm_up: seconds(arguments.warm_up)?,
         measure: seconds(arguments.seconds)?,
-        payload: arguments.payload,
     };
     ensure!(
         rules.rounds > 0 && !rules.measure.is_zero(),
         "at least one round of more than 0 seconds is needed"
     );
-    let metactl = match (arguments.floor_only, arguments.metactl) {
-        (true, _) => None,
-        (false, Some(path)) => Some(path),
-        (false, None) => Some(metactl_beside()?),
-    };
+    ensure!(arguments.routes > 0 && arguments.workers > 0, "at least one route and one worker are needed");
+    let routes = Routes { by: arguments.by, count: arguments.routes };
+    let kinds = kinds(arguments)?;
     // Before anything is started, so that all of it inherits the processor.
-    let processor = processor::pin(arguments.cpu)?;
-    let echo = Contender::echo()?;
-    let mut contenders = vec![Contender::floor(echo.address)?];
-    if let Some(metactl) = metactl {
-        contenders.push(Contender::ours(&metactl, echo.address, &arguments.proxy_flags)?);
+    let pinned = processor::pin(arguments.cpu)?;
+    let protocol = protocol::named(&arguments.protocol)?;
+    let echo = Echo::start(protocol)?;
+    let scene = Scene { protocol, backend: echo.address, routes, workers: arguments.workers };
+    let contenders: Vec<_> = kinds.iter().map(|kind| kind.start(&scene)).collect::<Result<_, _>>()?;
+    let contenders: Vec<_> = contenders.iter().collect();
+    let mut rows = Vec::new();
+    for load in &arguments.loads {
+        let load = load.with_payload(arguments.payload);
+        let load = if arguments.object { load.with_object() } else { load };
+        rows.push(contest::run(&rules, &load, &contenders)?);
     }
-    let rows = contest::run(&rules, &contenders, &mut |line| eprintln!("{line}"))?;
     println!(
-        "Everything on processor {processor}; payload {} bytes; medians of {} rounds of {:.1} s, interleaved.\n",
-        rules.payload, rules.rounds, arguments.seconds
+        "Everything on processor {}; payload {} bytes; medians of {} rounds of {:.1} s, interleaved.\n",
+        pinned.processor, arguments.payload, rules.rounds, arguments.seconds
     );
     print!("{}", table::markdown(&rows));
     Ok(())
+}
+
+fn kinds(arguments: &RowArguments) -> anyhow::Result<Vec<Kind>> {
+    let mut kinds = vec![Kind::SharedFloor, Kind::BytesFloor];
+    if arguments.floor_only {
+        return Ok(kinds);
+    }
+    let metactl = arguments.metactl.clone().map_or_else(metactl_beside, Ok)?;
+    kinds.push(Kind::Ours(metactl, arguments.proxy_flags.clone()));
+    if arguments.envoy || !arguments.envoy_templates.is_empty() {
+        let best = Envoy::installed()?;
+        for path in &arguments.envoy_templates {
+            kinds.push(Kind::Envoy(best.with_template(path)?));
+        }
+        kinds.push(Kind::Envoy(best));
+    }
+    Ok(kinds)
 }

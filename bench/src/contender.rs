@@ -1,35 +1,112 @@
-//! The processes of a comparison: the echo server, the floor, and our own proxy.
+//! The processes of a comparison: the echo server, the floors, our own proxy, and others.
 //!
 //! Each is started before the first round and lives until the last, so that rounds can be interleaved.
 
+use crate::conversation::first_answer;
+use crate::peer::envoy::Envoy;
+use crate::peer::haproxy;
+use crate::protocol::{Body, Protocol, Routes};
 use anyhow::{Context, ensure};
+use peers::load::Workload;
 use peers::process::{Metactl, Process};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The measured interface and method.
-pub const INTERFACE: &str = "com.example.bench.EchoService";
-/// The method that the route names.
-pub const METHOD: &str = "echo";
-
-const SERVICE: &str = "echo.bench.example:20880";
-const SERVICE_ENTRY: &str = include_str!("../config/service-entry.yaml");
-const META_ROUTER: &str = include_str!("../config/metarouter.yaml");
-/// The endpoint's port in config/service-entry.yaml.
-const PORT: &str = "tcp-metaprotocol-dubbo: 21880";
-/// How long a process may take to listen.
+/// How long a process of this program may take to listen.
 const START: Duration = Duration::from_secs(10);
+/// Bytes of payload of the first call.
+const PAYLOAD: usize = 100;
+
+/// What all proxies of a comparison have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene {
+    /// What they speak.
+    pub protocol: &'static dyn Protocol,
+    /// Where calls are answered.
+    pub backend: SocketAddr,
+    /// What they route.
+    pub routes: Routes,
+    /// How many workers they have.
+    pub workers: usize,
+}
+
+/// Who is measured.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// Our proxy: its command line tool, and further flags for `metactl run`.
+    Ours(PathBuf, Vec<String>),
+    /// Envoy.
+    Envoy(Envoy),
+    /// haproxy copying bytes; the most connections that it may have.
+    Haproxy(u64),
+    /// The floor that shares one upstream connection.
+    SharedFloor,
+    /// The floor that copies bytes.
+    BytesFloor,
+}
+
+impl Kind {
+    /// The name in tables.
+    pub fn name(&self) -> &str {
+        match self {
+            Kind::Ours(_, flags) if flags.iter().any(|flag| flag == "--access-log") => "ours, access log",
+            Kind::Ours(..) => "ours",
+            Kind::Envoy(envoy) => &envoy.name,
+            Kind::Haproxy(_) => "haproxy tcp",
+            Kind::SharedFloor => "muxfloor",
+            Kind::BytesFloor => "l4floor",
+        }
+    }
+
+    /// Starts it, and waits until it has answered a call.
+    pub fn start(&self, scene: &Scene) -> anyhow::Result<Contender> {
+        let began = Instant::now();
+        let (process, address, folder) = match self {
+            Kind::Ours(metactl, flags) => ours(metactl, flags, scene)?,
+            Kind::Envoy(envoy) => {
+                let (process, address, folder) =
+                    envoy.start(scene.protocol, scene.backend, scene.routes, scene.workers)?;
+                (process, address, Some(folder))
+            }
+            Kind::Haproxy(connections) => {
+                let (process, address, folder) = haproxy::start(scene.backend, scene.workers, *connections)?;
+                (process, address, Some(folder))
+            }
+            Kind::SharedFloor => own("floor", scene.protocol, Some(scene.backend))?,
+            Kind::BytesFloor => own("bytes", scene.protocol, Some(scene.backend))?,
+        };
+        let mut contender = Contender {
+            name: self.name().to_owned(),
+            address,
+            started_in: Duration::ZERO,
+            scene: *scene,
+            process,
+            _folder: folder,
+        };
+        let answered =
+            first_answer(address, &mut *contender.workload(Body { payload: PAYLOAD, object: false }));
+        contender.started_in = began.elapsed();
+        answered.with_context(|| {
+            let words = contender.process.last_words().pop().unwrap_or_default();
+            format!("{} does not answer; its last words were: `{words:.300}`", contender.name)
+        })?;
+        Ok(contender)
+    }
+}
 
 /// A process that answers at an address.
 #[derive(Debug)]
 pub struct Contender {
-    /// Its name in the table.
-    pub name: &'static str,
+    /// Its name in tables.
+    pub name: String,
     /// Where it accepts calls.
     pub address: SocketAddr,
+    /// From its start to its first answer.
+    pub started_in: Duration,
+    scene: Scene,
     process: Process,
     _folder: Option<TempDir>,
 }
@@ -40,48 +117,62 @@ impl Contender {
         self.process.id()
     }
 
-    /// The echo server.
-    pub fn echo() -> anyhow::Result<Self> {
-        Self::own("echo", &[])
+    /// Requests that it routes.
+    pub fn workload(&self, body: Body) -> Box<dyn Workload> {
+        self.scene.protocol.workload(self.scene.routes, body)
     }
+}
 
-    /// The floor before this backend.
-    pub fn floor(backend: SocketAddr) -> anyhow::Result<Self> {
-        Self::own("floor", &["--backend".to_owned(), backend.to_string()])
-    }
+/// The server behind all proxies.
+#[derive(Debug)]
+pub struct Echo {
+    /// Where it answers.
+    pub address: SocketAddr,
+    _process: Process,
+}
 
-    /// Our proxy before this backend, with one worker and one route by method; `flags` are added to `metactl run`.
-    pub fn ours(metactl: &Path, backend: SocketAddr, flags: &[String]) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir().context("cannot make a folder for the configuration")?;
-        ensure!(
-            SERVICE_ENTRY.matches(PORT).count() == 1,
-            "config/service-entry.yaml names `{PORT}` other than once"
-        );
-        let entry = SERVICE_ENTRY.replace(PORT, &format!("tcp-metaprotocol-dubbo: {}", backend.port()));
-        std::fs::write(folder.path().join("service-entry.yaml"), entry)?;
-        std::fs::write(folder.path().join("metarouter.yaml"), META_ROUTER)?;
-        let metactl = Metactl {
-            binary: metactl.to_owned(),
-            paths: vec![folder.path().to_owned()],
-            services: vec![SERVICE.to_owned()],
-            concurrency: Some(1),
-            flags: flags.to_vec(),
-            ..Metactl::default()
-        };
-        let proxy = metactl.start()?;
-        let address = proxy.address(SERVICE)?;
-        Ok(Contender { name: "ours", address, process: proxy.process, _folder: Some(folder) })
+impl Echo {
+    /// Starts it.
+    pub fn start(protocol: &dyn Protocol) -> anyhow::Result<Self> {
+        let (process, address, _) = own("echo", protocol, None)?;
+        Ok(Echo { address, _process: process })
     }
+}
 
-    /// This program under another subcommand; it says where it listens in its first line.
-    fn own(name: &'static str, flags: &[String]) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("this program does not know where it is")?;
-        let mut process = Process::start(name, Command::new(program).arg(name).args(flags), None)?;
-        let line = process.line(START)?;
-        let address = line.strip_prefix("listening ").and_then(|address| address.parse().ok());
-        let address = address.with_context(|| format!("{name} said `{line}`, not where it listens"))?;
-        Ok(Contender { name, address, process, _folder: None })
+type Started = (Process, SocketAddr, Option<TempDir>);
+
+fn ours(metactl: &std::path::Path, flags: &[String], scene: &Scene) -> anyhow::Result<Started> {
+    let folder = tempfile::tempdir().context("cannot make a folder for the configuration")?;
+    let wanted = scene.protocol.ours(scene.routes, scene.backend)?;
+    for (name, text) in &wanted.files {
+        std::fs::write(folder.path().join(name), text)?;
     }
+    let metactl = Metactl {
+        binary: metactl.to_owned(),
+        paths: vec![folder.path().to_owned()],
+        services: vec![wanted.service.to_owned()],
+        concurrency: Some(scene.workers),
+        flags: flags.to_vec(),
+        ..Metactl::default()
+    };
+    let proxy = metactl.start()?;
+    let address = proxy.address(wanted.service)?;
+    Ok((proxy.process, address, Some(folder)))
+}
+
+/// This program under another subcommand; it says where it listens in its first line.
+fn own(name: &str, protocol: &dyn Protocol, backend: Option<SocketAddr>) -> anyhow::Result<Started> {
+    let program = std::env::current_exe().context("this program does not know where it is")?;
+    let mut command = Command::new(program);
+    command.args([name, "--protocol", protocol.name()]);
+    if let Some(backend) = backend {
+        command.args(["--backend", &backend.to_string()]);
+    }
+    let mut process = Process::start(name, &mut command, None)?;
+    let line = process.line(START)?;
+    let address = line.strip_prefix("listening ").and_then(|address| address.parse().ok());
+    let address = address.with_context(|| format!("{name} said `{line}`, not where it listens"))?;
+    Ok((process, address, None))
 }
 
 /// `metactl` beside this program.

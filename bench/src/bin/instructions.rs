@@ -26,6 +26,10 @@ use meta_proxy::wire::{BoxStream, Connecting, Connector};
 use peers::dubbo::call::Call;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
+// The one that the proxy's own program uses.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Bytes that a pipe holds.
 const PIPE: usize = 1 << 20;
 /// Bytes of a response: a header and a null result without attachments.

@@ -1,12 +1,13 @@
 //! Bound addresses, and the tasks that accept connections on them.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -17,6 +18,8 @@ use super::workers::{Dealer, Workers};
 
 /// Who counts what no worker sees: connections that are refused.
 const ACCEPTOR: usize = usize::MAX;
+/// Connections that the system establishes before they are accepted; beyond, a client's attempt is repeated after a second.
+const BACKLOG: u32 = 4096;
 /// How long to wait when the system has no more file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
@@ -95,7 +98,7 @@ impl Listeners {
             .iter()
             .find_map(|service| elsewhere.get(&(service.host.clone(), wanted.port())));
         let target = *mapped.unwrap_or(&wanted);
-        let bound = TcpListener::bind(target).await.and_then(|socket| Ok((socket.local_addr()?, socket)));
+        let bound = listen(target).and_then(|socket| Ok((socket.local_addr()?, socket)));
         let (address, socket) = bound.map_err(|error| {
             let error = format!("{target} cannot be bound: {error}");
             self.unbound.insert(name.clone(), error.clone());
@@ -108,6 +111,14 @@ impl Listeners {
         self.bound.insert(name.clone(), Bound { wanted, address, accepting });
         Ok(address)
     }
+}
+
+/// Binds `address`. That it is in use by another process is an error; what an earlier one has left behind is not.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Accepts connections and deals them out, for ever.

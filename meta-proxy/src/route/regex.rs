@@ -14,6 +14,7 @@ use regex_automata::meta;
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
+use regex_syntax::hir::literal::Extractor;
 
 use crate::model::{Matcher, RouteConfiguration, ValueMatcher};
 
@@ -31,11 +32,19 @@ pub const REGEX_CACHE_LIMIT: usize = 256 << 10;
 pub const REGEX_VALUE_LIMIT: usize = 16 << 10;
 
 /// A compiled expression. A clone shares what was compiled, with memory of its own to match with.
-pub(crate) type Regex = meta::Regex;
+#[derive(Debug, Clone)]
+pub(crate) struct Regex {
+    /// What every value that matches begins with. Among many routes most are told apart by it.
+    prefix: Arc<[u8]>,
+    engine: meta::Regex,
+}
 
 /// Whether the whole of `value` matches.
+#[inline]
 pub(crate) fn matches(regex: &Regex, value: &[u8]) -> bool {
-    value.len() <= REGEX_VALUE_LIMIT && regex.is_match(Input::new(value).anchored(Anchored::Yes))
+    value.starts_with(&regex.prefix)
+        && value.len() <= REGEX_VALUE_LIMIT
+        && regex.engine.is_match(Input::new(value).anchored(Anchored::Yes))
 }
 
 /// The compiled expressions of one route configuration, by their source.
@@ -61,9 +70,10 @@ impl Regexes {
             return Ok(*place as usize);
         }
         let regex = compile(source)?;
-        self.size += regex.memory_usage();
+        let size = regex.engine.memory_usage();
+        self.size += size;
         if self.size > REGEX_TOTAL_LIMIT {
-            self.size -= regex.memory_usage();
+            self.size -= size;
             return Err(format!(
                 "the regular expressions of one route configuration take more than {} MiB together",
                 REGEX_TOTAL_LIMIT >> 20
@@ -143,10 +153,14 @@ fn compile(source: &str) -> Result<Regex, String> {
         .which_captures(WhichCaptures::None)
         .nfa_size_limit(Some(REGEX_SIZE_LIMIT))
         .hybrid_cache_capacity(REGEX_CACHE_LIMIT);
-    meta::Builder::new().configure(config).build_from_hir(&whole).map_err(|error| match error.size_limit() {
+    let engine = meta::Builder::new().configure(config).build_from_hir(&whole);
+    let engine = engine.map_err(|error| match error.size_limit() {
         Some(limit) => format!("the regular expression takes more than {} KiB when compiled", limit >> 10),
         None => format!("the regular expression does not compile: {error}"),
-    })
+    })?;
+    let prefixes = Extractor::new().extract(&whole);
+    let prefix = prefixes.longest_common_prefix().unwrap_or_default().into();
+    Ok(Regex { prefix, engine })
 }
 
 /// The same expression with RE2's meaning of the classes that the parser takes for Unicode ones, which are also some
@@ -193,6 +207,25 @@ fn describe(drawing: &str) -> String {
 #[cfg(test)]
 mod tests {
     use crate::route::regex::{REGEX_LENGTH_LIMIT, REGEX_VALUE_LIMIT, Regexes, matches};
+
+    #[test]
+    fn what_all_values_begin_with_is_known_and_no_more() {
+        for (source, prefix) in [
+            ("get.*", "get"),
+            ("get(Order|Orders)", "getOrder"),
+            ("(get|put).*", ""),
+            ("get?", "ge"),
+            ("(?i)get", ""),
+            (".*", ""),
+            ("", ""),
+            (r"com\.shop\.[A-Z]+", "com.shop."),
+            ("a+b", "a"),
+        ] {
+            let mut regexes = Regexes::default();
+            let place = regexes.compile(source).unwrap();
+            assert_eq!(&*regexes.compiled[place].1.prefix, prefix.as_bytes(), "{source}");
+        }
+    }
 
     fn full_match(source: &str, value: impl AsRef<[u8]>) -> bool {
         let mut regexes = Regexes::default();

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -18,6 +19,8 @@ use serde::Serialize;
 const QUEUE: usize = 16 * 1024;
 /// Bytes that the writer collects before it writes.
 const BATCH: usize = 64 * 1024;
+/// How long lines gather after a small batch: a thread woken for each line costs more than the call that it tells of.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// Where lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,9 +135,13 @@ fn write_lines(waiting: &Receiver<Vec<u8>>, mut sink: Box<dyn Write + Send>) {
             is_last |= line.is_empty();
             batch.append(&mut line);
         }
+        let is_small = batch.len() < BATCH;
         if let Err(error) = sink.write_all(&batch).and_then(|()| sink.flush()) {
             tracing::warn!(%error, "the access log cannot be written");
         }
         batch.clear();
+        if is_small && !is_last {
+            std::thread::sleep(GATHER);
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ::xds::{Rejection, ResourceType};
-use codec_api::{Edits, Factory};
+use codec_api::{Edits, Factory, Properties};
 
 use crate::model::{self, RouteAction};
 
@@ -30,20 +30,19 @@ pub(super) fn misfits(
             };
             if !route.request_mutation.is_empty() {
                 let unfit = targets(route).find_map(|target| {
-                    let cluster = &clusters.get(target)?.value;
-                    let message =
-                        || refusal(&cluster.model.protocol, &format!("endpoints of cluster {target}"));
-                    lacks_a_place(&*cluster.factory).then(message)
+                    let Cluster { model, factory, properties } = &clusters.get(target)?.value;
+                    let whom = format!("endpoints of cluster {target}");
+                    refusal(&model.protocol, &**factory, properties, (&route.request_mutation, &whom))
                 });
                 found.extend(unfit.map(|message| tell("request_mutation", message)));
             }
             if !route.response_mutation.is_empty() {
                 let named =
-                    |listener: &Listener| listener.model.services.iter().any(|one| one.routes == *name);
-                let unfit = listeners.values().map(|entry| &entry.value).find_map(|listener| {
-                    let message =
-                        || refusal(&listener.model.protocol, &format!("clients of {}", listener.model.name));
-                    (named(listener) && lacks_a_place(&*listener.factory)).then(message)
+                    |listener: &&Listener| listener.model.services.iter().any(|one| one.routes == *name);
+                let unfit = listeners.values().map(|entry| &entry.value).filter(named).find_map(|listener| {
+                    let Listener { model, factory, properties } = listener;
+                    let whom = format!("clients of {}", model.name);
+                    refusal(&model.protocol, &**factory, properties, (&route.response_mutation, &whom))
                 });
                 found.extend(unfit.map(|message| tell("response_mutation", message)));
             }
@@ -60,12 +59,23 @@ fn targets(route: &model::Route) -> impl Iterator<Item = &str> {
     clusters.iter().map(|cluster| cluster.name.as_str())
 }
 
-fn lacks_a_place(factory: &dyn Factory) -> bool {
-    factory.conduct().edits == Edits::Never
-}
-
-fn refusal(protocol: &str, whom: &str) -> String {
-    format!("not supported: codec {protocol}, with its options, sets no attributes in messages for {whom}")
+/// Why a codec does not set all of `list` in messages for `whom`, if it does not.
+fn refusal(
+    protocol: &str,
+    factory: &dyn Factory,
+    properties: &Properties,
+    (list, whom): (&[(String, String)], &str),
+) -> Option<String> {
+    if factory.conduct().edits == Edits::Never {
+        return Some(format!(
+            "not supported: codec {protocol}, with its options, sets no attributes in messages for {whom}"
+        ));
+    }
+    let of_the_head = |name: &str| properties.head.iter().any(|field| field.eq_ignore_ascii_case(name));
+    let (name, _) = list.iter().find(|(name, _)| of_the_head(name))?;
+    Some(format!(
+        "not supported: {name:?} stands in the head of a message of {protocol}, where nothing can be set"
+    ))
 }
 
 /// Lets the routes with these misfits answer that they are misconfigured.

@@ -220,12 +220,9 @@ fn a_mutation_that_a_protocol_has_no_place_for_is_refused_until_it_has() {
         response_mutation: vec![set],
         ..route("edited", &[("c", 100)])
     };
-    let routes = resource(
-        ResourceType::Routes,
-        "orders.shop_20880",
-        &routes("orders.shop_20880", vec![route("plain", &[("c", 100)]), edited]),
-    );
-    let mut state = state(vec![routes]);
+    let both = vec![route("plain", &[("c", 100)]), edited];
+    let edited = resource(ResourceType::Routes, "orders.shop_20880", &routes("orders.shop_20880", both));
+    let mut state = state(vec![edited]);
     assert_eq!(
         change(&mut state, vec![orders(), orders_cluster()]),
         [
@@ -253,6 +250,22 @@ fn a_mutation_that_a_protocol_has_no_place_for_is_refused_until_it_has() {
     ];
     assert_eq!(change(&mut state, changes), [""; 0]);
     assert_eq!(actions(&state), [false, false]);
+    let set = v1::SetAttribute { name: "Command".to_owned(), value: "get".to_owned() };
+    let head = v1::Route { request_mutation: vec![set], ..route("head", &[("c", 100)]) };
+    assert_eq!(
+        change(
+            &mut state,
+            vec![resource(
+                ResourceType::Routes,
+                "orders.shop_20880",
+                &routes("orders.shop_20880", vec![head])
+            )]
+        ),
+        [
+            "routes orders.shop_20880: routes[0].request_mutation: not supported: \"Command\" stands in the head of a \
+          message of plain, where nothing can be set"
+        ]
+    );
 }
 
 #[test]

@@ -21,6 +21,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
+/// Connections that are opened in a row. Then the other side gets time to accept them: one that came while its queue was
+/// full is established on this side only, and its first request is repeated for seconds before it is heard.
+const BURST: usize = 64;
+
+/// How long the other side gets.
+const BREATH: Duration = Duration::from_millis(2);
+
 /// How long each connection may take to be established.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -37,6 +44,20 @@ pub trait Workload: Send {
     /// Whether the protocol has no ids and answers in the order of the requests.
     fn in_order(&self) -> bool {
         false
+    }
+}
+
+impl<W: Workload + ?Sized> Workload for Box<W> {
+    fn request(&mut self, connection: u32, id: u64, out: &mut BytesMut) {
+        (**self).request(connection, id, out);
+    }
+
+    fn cut(&mut self, connection: u32, received: &[u8]) -> Result<Cut, String> {
+        (**self).cut(connection, received)
+    }
+
+    fn in_order(&self) -> bool {
+        (**self).in_order()
     }
 }
 
@@ -161,7 +182,10 @@ pub struct Running {
 /// runs.
 pub fn start(plan: Plan, workload: impl Workload + 'static) -> io::Result<Running> {
     let mut streams = Vec::with_capacity(plan.connections);
-    for _ in 0..plan.connections {
+    for number in 1..=plan.connections {
+        if number % BURST == 0 {
+            std::thread::sleep(BREATH);
+        }
         let stream = TcpStream::connect_timeout(&plan.target, CONNECT)?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;

@@ -1,4 +1,4 @@
-//! The floor: what passing Dubbo calls on costs when nothing is decided, counted or limited.
+//! The floor of a proxy that knows the protocol: what passing calls on costs when nothing is decided or counted.
 //!
 //! All clients share one upstream connection; ids are rewritten on the way up and restored on the way down. One
 //! future per connection reads once per turn, hands whole frames to the other side's out-buffer, and writes its own
@@ -15,8 +15,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Header bytes of a Dubbo message; its last four are the length of the body.
-const HEADER: usize = 16;
+/// How a protocol with ids is taken apart, as far as this floor must.
+#[derive(Clone, Copy, Debug)]
+pub struct Frames {
+    /// Length of the message at the front, if it is whole.
+    pub whole: fn(&[u8]) -> Option<usize>,
+    /// The id of a whole message.
+    pub id: fn(&[u8]) -> u64,
+    /// Writes another id into a whole message.
+    pub set_id: fn(&mut [u8], u64),
+}
 
 /// What waits to be written on one connection.
 #[derive(Default)]
@@ -38,16 +46,17 @@ type Shared = Rc<RefCell<Side>>;
 
 /// Calls that the upstream owes an answer: the id there is the place in the table.
 struct Switch {
+    frames: Frames,
     upstream: Shared,
     owed: RefCell<Slab<(u64, Shared)>>,
 }
 
 /// Connects to the backend and serves the listener until either fails. Needs a local runtime.
-pub async fn serve(listener: TcpListener, backend: SocketAddr) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, backend: SocketAddr, frames: Frames) -> io::Result<()> {
     let upstream = TcpStream::connect(backend).await?;
     upstream.set_nodelay(true)?;
-    let switch = Rc::new(Switch { upstream: Shared::default(), owed: RefCell::default() });
-    let up = tokio::task::spawn_local(converse(upstream, Rc::clone(&switch.upstream), {
+    let switch = Rc::new(Switch { frames, upstream: Shared::default(), owed: RefCell::default() });
+    let up = tokio::task::spawn_local(converse(upstream, Rc::clone(&switch.upstream), frames, {
         let switch = Rc::clone(&switch);
         move |frame: &mut [u8]| switch.answer(frame)
     }));
@@ -57,7 +66,7 @@ pub async fn serve(listener: TcpListener, backend: SocketAddr) -> io::Result<()>
             stream.set_nodelay(true)?;
             let (switch, side) = (Rc::clone(&switch), Shared::default());
             let own = Rc::clone(&side);
-            tokio::task::spawn_local(converse(stream, own, move |frame: &mut [u8]| {
+            tokio::task::spawn_local(converse(stream, own, frames, move |frame: &mut [u8]| {
                 switch.call(frame, &side);
             }));
         }
@@ -70,38 +79,41 @@ pub async fn serve(listener: TcpListener, backend: SocketAddr) -> io::Result<()>
 
 impl Switch {
     fn call(&self, frame: &mut [u8], from: &Shared) {
-        let place = self.owed.borrow_mut().insert((id(frame), Rc::clone(from)));
-        set_id(frame, place as u64);
+        let place = self.owed.borrow_mut().insert(((self.frames.id)(frame), Rc::clone(from)));
+        (self.frames.set_id)(frame, place as u64);
         self.upstream.borrow_mut().put(frame);
     }
 
     fn answer(&self, frame: &mut [u8]) {
-        let owed = self.owed.borrow_mut().try_remove(id(frame) as usize);
+        let owed = self.owed.borrow_mut().try_remove((self.frames.id)(frame) as usize);
         if let Some((id, client)) = owed {
-            set_id(frame, id);
+            (self.frames.set_id)(frame, id);
             client.borrow_mut().put(frame);
         }
     }
 }
 
-fn id(frame: &[u8]) -> u64 {
-    frame[4..].first_chunk().copied().map_or(0, u64::from_be_bytes)
-}
-
-fn set_id(frame: &mut [u8], id: u64) {
-    frame[4..12].copy_from_slice(&id.to_be_bytes());
-}
-
-async fn converse(mut stream: TcpStream, side: Shared, mut on: impl FnMut(&mut [u8])) -> io::Result<()> {
+async fn converse(
+    mut stream: TcpStream,
+    side: Shared,
+    frames: Frames,
+    mut on: impl FnMut(&mut [u8]),
+) -> io::Result<()> {
     let mut received = BytesMut::new();
-    poll_fn(|context| turn(&mut stream, &mut received, &side, &mut on, context)).await
+    let mut take = |received: &mut BytesMut| {
+        while let Some(length) = (frames.whole)(received) {
+            on(&mut received[..length]);
+            received.advance(length);
+        }
+    };
+    poll_fn(|context| turn(&mut stream, &mut received, &side, &mut take, context)).await
 }
 
 fn turn(
     stream: &mut TcpStream,
     received: &mut BytesMut,
     side: &Shared,
-    on: &mut impl FnMut(&mut [u8]),
+    take: &mut impl FnMut(&mut BytesMut),
     context: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     loop {
@@ -109,10 +121,7 @@ fn turn(
         if read == Poll::Ready(0) {
             return Poll::Ready(Ok(()));
         }
-        while let Some(length) = whole(received) {
-            on(&mut received[..length]);
-            received.advance(length);
-        }
+        take(received);
         let mut side = side.borrow_mut();
         // Whether all was written or not, the socket wakes this task when there is more to do.
         let _ = write_out(stream, &mut side.out, context)?;
@@ -121,10 +130,4 @@ fn turn(
             return Poll::Pending;
         }
     }
-}
-
-/// Length of the message at the front, if it is whole.
-fn whole(received: &[u8]) -> Option<usize> {
-    let length = received.get(12..HEADER)?.first_chunk().copied().map(u32::from_be_bytes)? as usize;
-    (received.len() >= HEADER + length).then_some(HEADER + length)
 }

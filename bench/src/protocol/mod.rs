@@ -1,0 +1,120 @@
+//! What a protocol brings to the comparison. The rest of this crate names none.
+//!
+//! To add one: write its `Workload` and echo server in the crate `peers`, then one file beside this one that implements
+//! `Protocol` (configurations of the proxies come from templates in `bench/config` and `bench/peers`), and list it in
+//! `ALL`. `bench full --protocol NAME` then measures it under the same loads and goals as every other one.
+
+mod dubbo;
+
+use crate::floor::mux::Frames;
+use anyhow::Context;
+use peers::load::Workload;
+use std::fmt::Debug;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use tokio::net::TcpListener;
+
+/// Every protocol that can be measured.
+const ALL: [&dyn Protocol; 1] = [&dubbo::Dubbo];
+
+/// One protocol, as the comparison sees it.
+pub trait Protocol: Debug + Sync {
+    /// Its name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// Requests that the last of these routes matches and no other one.
+    fn workload(&self, routes: Routes, body: Body) -> Box<dyn Workload>;
+
+    /// Configuration of our proxy before this backend.
+    fn ours(&self, routes: Routes, backend: SocketAddr) -> anyhow::Result<Folder>;
+
+    /// Configuration of Envoy from this template, or from the best one that we know. It has the placeholders
+    /// `{{listen_address}}`, `{{listen_port}}`, `{{backend_address}}`, `{{backend_port}}` and `{{routes}}`.
+    fn envoy(&self, template: Option<&str>, place: &Place) -> anyhow::Result<String>;
+
+    /// How the floor takes its messages apart; `None` where answers have no ids, and this floor does not apply.
+    fn frames(&self) -> Option<Frames>;
+
+    /// Serves echoes until accepting fails. Runs on a local runtime.
+    fn echo(&self, listener: TcpListener) -> Pin<Box<dyn Future<Output = io::Result<()>>>>;
+}
+
+/// The protocol of this name.
+pub fn named(name: &str) -> anyhow::Result<&'static dyn Protocol> {
+    let known = || ALL.map(Protocol::name).join(", ");
+    let found = ALL.into_iter().find(|protocol| protocol.name() == name);
+    found.with_context(|| format!("no protocol is called `{name}`; there is: {}", known()))
+}
+
+/// What routes look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum By {
+    /// The whole method.
+    Exact,
+    /// What the method begins with.
+    Prefix,
+    /// A regular expression over the method.
+    Regex,
+    /// A value that stands behind the arguments.
+    Attachment,
+}
+
+/// A table of routes of which only the last one is ever hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Routes {
+    /// What they look at.
+    pub by: By,
+    /// How many, at least 1.
+    pub count: usize,
+}
+
+impl Routes {
+    /// One route by the whole method.
+    pub const ONE: Self = Routes { by: By::Exact, count: 1 };
+
+    /// Number of the route that is hit.
+    pub fn last(self) -> usize {
+        self.count - 1
+    }
+}
+
+/// What a request carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// Bytes of the payload that comes back.
+    pub payload: usize,
+    /// Whether an object of 2 KiB follows it, which does not.
+    pub object: bool,
+}
+
+/// Where a proxy stands: what it listens on, what is behind it, what it routes.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Where it shall listen.
+    pub listen: SocketAddr,
+    /// Where calls are answered.
+    pub backend: SocketAddr,
+    /// Its routes.
+    pub routes: Routes,
+}
+
+/// Files for `metactl run`, and the service that they describe.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    /// Names and texts.
+    pub files: Vec<(&'static str, String)>,
+    /// `HOST:PORT`.
+    pub service: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_protocol_is_found_by_its_name_and_a_wrong_name_is_told_what_there_is() {
+        assert_eq!(named("dubbo").unwrap().name(), "dubbo");
+        assert!(named("telnet").unwrap_err().to_string().contains("dubbo"));
+    }
+}
