@@ -4,13 +4,22 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 BIN := $(TARGET)/release
 JAVA_PEER := tests/interop/dubbo-java
 JAR := $(JAVA_PEER)/target/dubbo-interop.jar
+# Apache Thrift's libraries: Python, Node, Go, Java.
+THRIFT := tests/interop/thrift
+PYTHON := $(THRIFT)-python/target/venv/bin/thrift-installed
+NODE := $(THRIFT)-node/node_modules/.package-lock.json
+GO := $(THRIFT)-go/target/thrift-interop
+THRIFT_JAR := $(THRIFT)-java/target/thrift-interop.jar
 DENY_VERSION := 0.20.2
 
 # One set of packages for all who run a release build, so that nobody's build replaces another's.
 RELEASE := -p metactl -p dubbo-isolation -p bench
 
+# Crates with a fuzz target.
+FUZZ := $(wildcard codecs/*/examples/fuzz.rs examples/*/examples/fuzz.rs)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test rules bench lint fmt doc check release interop generate tools clean
+.PHONY: help demo test rules bench fuzz lint fmt doc check release interop generate tools clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
@@ -18,7 +27,7 @@ help: ## Show this list
 demo: release ## Show how a MetaRouter keeps batch jobs from hurting user traffic (needs Rust only)
 	$(BIN)/dubbo-isolation --metactl $(BIN)/metactl $(ARGS)
 
-test: tools release interop ## Run all tests, against real Apache Dubbo too (TEST_FLAGS for cargo test)
+test: tools release interop ## Run all tests, against real Apache Dubbo and Thrift too (TEST_FLAGS for cargo test)
 	METACTL_BIN=$(BIN)/metactl cargo test --workspace $(TEST_FLAGS)
 
 rules: ## Check the house rules: crate edges, order of modules, files, documents
@@ -26,6 +35,13 @@ rules: ## Check the house rules: crate edges, order of modules, files, documents
 
 bench: release ## Compare with Envoy and write docs/benchmarks.md (QUICK=1: three rows, printed; ARGS for bench full)
 	$(BIN)/bench full $(if $(QUICK),--quick,--docs docs) $(ARGS)
+
+fuzz: ## Try mutated messages on each codec for SECONDS (60) each; keeps what breaks a law in target/fuzz-failures
+	@for target in $(FUZZ); do \
+		package=$$(sed -n 's/^name = "\(.*\)"/\1/p' $$target/../../Cargo.toml | head -1); \
+		cargo run -q --release -p $$package --example fuzz -- \
+			--seconds $(or $(SECONDS),60) --save $(TARGET)/fuzz-failures $(ARGS) || exit 1; \
+	done
 
 lint: ## Check format, clippy, rustdoc, and dependencies (bans, licences, sources)
 	cargo fmt --all --check
@@ -47,17 +63,30 @@ check: ## Type-check everything, tests included
 release: ## Build the release binaries: metactl, dubbo-isolation, bench
 	cargo build --release $(RELEASE)
 
-interop: $(JAR) ## Build the Java consumer and provider
+interop: $(JAR) $(PYTHON) $(NODE) $(GO) $(THRIFT_JAR) ## Build the peers on Apache Dubbo's and Thrift's own libraries
 $(JAR): $(JAVA_PEER)/pom.xml $(shell find $(JAVA_PEER)/src -type f) | tools
 	cd $(JAVA_PEER) && mvn -q -B package
+	touch $@
+$(PYTHON): $(THRIFT)-python/requirements.txt | tools
+	python3 -m venv $(THRIFT)-python/target/venv
+	$(THRIFT)-python/target/venv/bin/pip install -q --disable-pip-version-check -r $<
+	touch $@
+$(NODE): $(THRIFT)-node/package-lock.json | tools
+	cd $(THRIFT)-node && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+$(GO): $(shell find $(THRIFT)-go -name '*.go' -o -name 'go.*') | tools
+	cd $(THRIFT)-go && go build -o target/thrift-interop .
+	touch $@
+$(THRIFT_JAR): $(THRIFT)-java/pom.xml $(shell find $(THRIFT)-java/src -type f) | tools
+	cd $(THRIFT)-java && mvn -q -B package
 	touch $@
 
 generate: ## Rewrite generated files: custom resource definitions, protocol buffers
 	UPDATE=1 cargo test -q -p crds -p xds --test generated
 
-tools: ## Install what tests need and this machine lacks: Java 17 or later, Maven, valgrind (by apt-get)
+tools: ## Install what tests need and this machine lacks: Java, Maven, Python, Node, Go, valgrind (by apt-get)
 	@.ci/run tools
 
 clean: ## Remove what was built
 	cargo clean
-	rm -rf $(JAVA_PEER)/target
+	rm -rf $(JAVA_PEER)/target $(THRIFT)-python/target $(THRIFT)-node/node_modules $(THRIFT)-go/target $(THRIFT)-java/target

@@ -25,6 +25,29 @@ pub enum Command {
     Validate(Validate),
     /// Tell which route, cluster and endpoints a request would meet, and why
     Explain(Explain),
+    /// Begin a codec for a protocol of your own
+    #[command(subcommand)]
+    Codec(CodecCommand),
+}
+
+/// `metactl codec`
+#[derive(Debug, Subcommand)]
+pub enum CodecCommand {
+    /// Write a crate that compiles: a small protocol to change, its laws, a fuzz target, and a metactl that knows it
+    New(NewCodec),
+}
+
+/// `metactl codec new`
+#[derive(Debug, Args)]
+pub struct NewCodec {
+    /// The protocol's name, as ports are to call it: lower case letters, digits, and `-` between words
+    pub(crate) name: String,
+    /// The folder to write; codec-NAME if not given
+    #[arg(long, value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// The checkout of this project to depend on; the one that the current folder is in if not given
+    #[arg(long, value_name = "DIR")]
+    pub(crate) api: Option<PathBuf>,
 }
 
 /// Where objects are and how they are understood.

@@ -1,4 +1,5 @@
-//! The user's command line: run a proxy from a folder, check the folder, explain what a request would meet.
+//! The user's command line: run a proxy from a folder, check the folder, explain what a request would meet, begin a
+//! codec.
 //!
 //! The only crate that uses both planes: it starts a controller and a proxy in one process and joins them by the
 //! messages that would otherwise travel between two. It holds no rule of its own about what is right.
@@ -6,6 +7,7 @@
 mod cli;
 mod explain;
 mod run;
+mod scaffold;
 mod validate;
 
 use std::process::ExitCode;
@@ -15,7 +17,7 @@ use clap::Parser;
 use codec_api::Protocol;
 use meta_proxy::xds::Codecs;
 
-pub use cli::{Cli, Command};
+pub use cli::{Cli, CodecCommand, Command};
 
 /// Runs the command line with these codecs.
 pub fn main(codecs: Vec<Arc<dyn Protocol>>) -> ExitCode {
@@ -31,6 +33,7 @@ pub fn main(codecs: Vec<Arc<dyn Protocol>>) -> ExitCode {
         Command::Run(run) => run::run(run, codecs),
         Command::Validate(validate) => validate::validate(&validate, &codecs),
         Command::Explain(explain) => explain::explain(&explain, &codecs),
+        Command::Codec(CodecCommand::New(new)) => scaffold::new(&new, &codecs),
     };
     result.unwrap_or_else(|error| {
         eprintln!("metactl: {error}");

@@ -2,10 +2,11 @@
 
 use codec_api::Protocol;
 use codec_dubbo::Dubbo;
+use codec_thrift::Thrift;
 
 #[test]
 fn the_names_that_the_control_plane_takes_for_built_in_are_the_codecs_of_this_build() {
-    let linked = [Dubbo.name()];
+    let linked = [Dubbo.name(), Thrift.name()];
     assert_eq!(xds::protocols::BUILT_IN, linked);
 }
 

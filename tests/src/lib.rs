@@ -15,4 +15,5 @@ pub mod wire;
 pub mod admin;
 pub mod command;
 pub mod java;
+pub mod libraries;
 pub mod eventually;

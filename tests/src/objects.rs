@@ -20,6 +20,7 @@ pub struct Service {
     port: u16,
     address: Option<String>,
     interface: Option<String>,
+    protocol: &'static str,
     endpoints: Vec<(String, SocketAddr)>,
 }
 
@@ -31,7 +32,21 @@ impl Service {
 
     /// Another one.
     pub fn of(host: &str) -> Self {
-        Self { host: host.to_owned(), port: PORT, address: None, interface: None, endpoints: Vec::new() }
+        Self {
+            host: host.to_owned(),
+            port: PORT,
+            address: None,
+            interface: None,
+            protocol: "dubbo",
+            endpoints: Vec::new(),
+        }
+    }
+
+    /// Says what it speaks; Dubbo unless told otherwise.
+    #[must_use]
+    pub fn speaking(mut self, protocol: &'static str) -> Self {
+        self.protocol = protocol;
+        self
     }
 
     /// Says at which port it is called.
@@ -76,14 +91,15 @@ impl Display for Service {
         }
         writeln!(
             f,
-            "  ports: [{{number: {}, name: tcp-metaprotocol-dubbo, protocol: TCP}}]\n  endpoints:",
-            self.port
+            "  ports: [{{number: {}, name: tcp-metaprotocol-{}, protocol: TCP}}]\n  endpoints:",
+            self.port, self.protocol
         )?;
         for (subset, address) in &self.endpoints {
             let (ip, port) = (address.ip(), address.port());
             writeln!(
                 f,
-                "  - {{address: {ip}, labels: {{subset: {subset}}}, ports: {{tcp-metaprotocol-dubbo: {port}}}}}"
+                "  - {{address: {ip}, labels: {{subset: {subset}}}, ports: {{tcp-metaprotocol-{}: {port}}}}}",
+                self.protocol
             )?;
         }
         Ok(())
@@ -145,12 +161,13 @@ impl Display for Rule {
 pub struct Router {
     host: String,
     routes: Vec<Route>,
+    options: Option<String>,
 }
 
 impl Router {
     /// Of the service that most scenarios are about, with these routes.
     pub fn routes(routes: impl IntoIterator<Item = Route>) -> Self {
-        Self { host: HOST.to_owned(), routes: routes.into_iter().collect() }
+        Self { host: HOST.to_owned(), routes: routes.into_iter().collect(), options: None }
     }
 
     /// The same of another host.
@@ -161,11 +178,24 @@ impl Router {
     }
 }
 
+impl Router {
+    /// Sets options of the codec, such as `upstream: {transport: framed}`.
+    #[must_use]
+    pub fn options(mut self, options: &str) -> Self {
+        self.options = Some(options.to_owned());
+        self
+    }
+}
+
 impl Display for Router {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "apiVersion: metaprotocol.aeraki.io/v1alpha1\nkind: MetaRouter")?;
         writeln!(f, "metadata:\n  name: {}\n  namespace: shop", name(&self.host))?;
-        writeln!(f, "spec:\n  hosts: [{}]\n  routes:", self.host)?;
+        writeln!(f, "spec:\n  hosts: [{}]", self.host)?;
+        if let Some(options) = &self.options {
+            writeln!(f, "  options: {{{options}}}")?;
+        }
+        writeln!(f, "  routes:")?;
         self.routes.iter().try_for_each(|route| route.write(&self.host, f))
     }
 }
@@ -177,6 +207,7 @@ pub struct Route {
     conditions: Vec<(String, String)>,
     destinations: Vec<(String, Option<u32>)>,
     mirror: Option<(String, f64)>,
+    sets: Vec<(&'static str, String, String)>,
     timeout: Option<String>,
 }
 
@@ -184,7 +215,14 @@ impl Route {
     /// To a subset; to the whole service if its name is empty.
     pub fn to(subset: &str) -> Self {
         let destinations = vec![(subset.to_owned(), None)];
-        Self { name: None, conditions: Vec::new(), destinations, mirror: None, timeout: None }
+        Self {
+            name: None,
+            conditions: Vec::new(),
+            destinations,
+            mirror: None,
+            sets: Vec::new(),
+            timeout: None,
+        }
     }
 
     /// To several subsets, each with its share in percent.
@@ -212,6 +250,20 @@ impl Route {
     #[must_use]
     pub fn mirror(mut self, subset: &str, percent: f64) -> Self {
         self.mirror = Some((subset.to_owned(), percent));
+        self
+    }
+
+    /// Sets an attribute of its requests before they leave.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.sets.push(("requestMutation", key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Sets an attribute of the responses before they return.
+    #[must_use]
+    pub fn set_response(mut self, key: &str, value: &str) -> Self {
+        self.sets.push(("responseMutation", key.to_owned(), value.to_owned()));
         self
     }
 
@@ -243,6 +295,15 @@ impl Route {
         }
         if let Some((subset, percent)) = &self.mirror {
             writeln!(f, "    mirror: {}\n    mirrorPercentage: {{value: {percent}}}", destination(subset))?;
+        }
+        for list in ["requestMutation", "responseMutation"] {
+            let mut sets = self.sets.iter().filter(|(known, ..)| *known == list).peekable();
+            if sets.peek().is_some() {
+                writeln!(f, "    {list}:")?;
+            }
+            for (_, key, value) in sets {
+                writeln!(f, "    - {{key: {}, value: {}}}", quoted(key), quoted(value))?;
+            }
         }
         if let Some(timeout) = &self.timeout {
             writeln!(f, "    timeout: {timeout}")?;

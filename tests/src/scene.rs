@@ -46,6 +46,13 @@ impl Setup {
         Self { folder, metactl, announced: Vec::new() }
     }
 
+    /// The same, but it listens for no service until it is told of one.
+    pub fn empty() -> Self {
+        let mut setup = Self::new();
+        setup.metactl.services.clear();
+        setup
+    }
+
     /// Puts an object into a file of this name.
     #[must_use]
     pub fn put(self, name: &str, object: impl Display) -> Self {

@@ -107,6 +107,13 @@ impl Found {
             Value::Static(text) => Some(text.as_bytes()),
         }
     }
+
+    /// Places of the values that stand nowhere in `bytes`.
+    #[cfg(feature = "laws")]
+    pub(crate) fn strays(&self, bytes: &[u8]) -> Vec<usize> {
+        let is_stray = |slot: &Option<(Value, bool)>| matches!(slot, Some((Value::Span(span), _)) if span.of(bytes).is_none());
+        self.values.iter().enumerate().filter(|(_, slot)| is_stray(slot)).map(|(place, _)| place).collect()
+    }
 }
 
 #[cfg(test)]

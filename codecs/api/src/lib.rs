@@ -105,6 +105,8 @@
 mod attribute;
 mod codec;
 mod conduct;
+#[cfg(feature = "laws")]
+pub mod laws;
 mod message;
 mod options;
 mod out;

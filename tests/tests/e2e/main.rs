@@ -9,3 +9,4 @@ mod failure;
 mod hostile;
 mod tools;
 mod java;
+mod thrift;

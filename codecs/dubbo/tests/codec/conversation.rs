@@ -1,9 +1,6 @@
-//! Short words for what tests do with a codec, and the laws that every message keeps.
+//! Short words for what tests do with a codec.
 
-use bytes::Bytes;
-use codec_api::{
-    Attribute, Codec, Decoded, Found, Kind, Message, Out, Outgoing, Properties, Protocol, Raw, Side,
-};
+use codec_api::{Attribute, Codec, Decoded, Found, Kind, Message, Properties, Protocol, Side};
 use codec_dubbo::{DEFAULT_MAX_MESSAGE_BYTES, Dubbo, DubboCodec};
 
 pub(crate) fn properties() -> &'static Properties {
@@ -51,60 +48,9 @@ pub(crate) fn attribute(bytes: &[u8], name: &str) -> Option<String> {
     look_up(bytes, &[name]).0.remove(0)
 }
 
-/// The bytes of `message`, written with this id.
-pub(crate) fn encode(message: &Message, bytes: Raw<'_>, id: u64) -> Vec<u8> {
-    let mut out = Out::new();
-    codec(Side::Downstream).encode(&Outgoing { message, bytes, id }, &mut out);
-    out.to_vec()
-}
-
-/// What must hold for any message that a peer on `side` may send.
-pub(crate) fn keeps_the_laws(side: Side, bytes: &[u8]) -> Message {
-    let message = decode(side, bytes);
-    a_cut_message_is_awaited(side, bytes, &message);
-    several_come_out_one_by_one(side, bytes, &message);
-    only_the_id_is_rewritten(bytes, &message);
-    message
-}
-
-fn a_cut_message_is_awaited(side: Side, bytes: &[u8], whole: &Message) {
-    let mut resumed = codec(side);
-    for cut in 0..bytes.len() {
-        for codec in [&mut resumed, &mut codec(side)] {
-            let answer = codec.decode(&bytes[..cut]);
-            let Ok(Decoded::Need { total }) = answer else { panic!("cut at {cut}: {answer:?}") };
-            assert!(
-                total > cut && total <= bytes.len(),
-                "cut at {cut}, asked for {total} of {}",
-                bytes.len()
-            );
-        }
-    }
-    assert_eq!(resumed.decode(bytes), Ok(Decoded::Message(*whole)));
-}
-
-fn several_come_out_one_by_one(side: Side, bytes: &[u8], whole: &Message) {
-    let stream = bytes.repeat(3);
-    let mut codec = codec(side);
-    for start in [0, bytes.len(), 2 * bytes.len()] {
-        assert_eq!(codec.decode(&stream[start..]), Ok(Decoded::Message(*whole)), "from {start}");
-    }
-    assert!(matches!(codec.decode(&[]), Ok(Decoded::Need { .. })));
-}
-
-fn only_the_id_is_rewritten(bytes: &[u8], message: &Message) {
-    let shared = Bytes::copy_from_slice(bytes);
-    for raw in [Raw::Slice(bytes), Raw::Shared(&shared)] {
-        assert_eq!(encode(message, raw, message.id), bytes, "byte for byte");
-        let mut expected = bytes.to_vec();
-        expected[4..12].copy_from_slice(&0x0102_0304_0506_0708_u64.to_be_bytes());
-        assert_eq!(encode(message, raw, 0x0102_0304_0506_0708), expected);
-    }
-}
-
 /// Asserts that a response has this id and gives it back.
 pub(crate) fn response(bytes: &[u8], id: u64) -> Message {
-    let message = keeps_the_laws(Side::Upstream, bytes);
+    let message = decode(Side::Upstream, bytes);
     assert_eq!((message.kind, message.id), (Kind::Response, id));
     message
 }

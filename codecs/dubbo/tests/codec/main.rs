@@ -5,6 +5,8 @@ mod conversation;
 #[cfg(test)]
 mod frames;
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod recorded;
 #[cfg(test)]
 mod replies;

@@ -2,7 +2,7 @@
 
 use codec_api::{Cause, Codec, Kind, LocalReply, Out, Outgoing, Raw, Side, Status};
 
-use crate::conversation::{codec, decode, keeps_the_laws, response};
+use crate::conversation::{codec, decode, response};
 use crate::writer::{Call, Length, List, Tree, Writer, frame, text};
 
 fn reply(serialization: u8, cause: Cause, words: &str) -> Vec<u8> {
@@ -106,7 +106,7 @@ fn a_heartbeat_is_answered_in_its_own_words() {
         let outgoing = Outgoing { message: &message, bytes: Raw::Slice(&ping), id: message.id };
         codec(Side::Downstream).pong(&outgoing, &mut out);
         assert_eq!(out.to_vec(), frame(0x20 | serialization, 20, 77, answered));
-        assert_eq!(keeps_the_laws(Side::Upstream, &out.to_vec()).kind, Kind::Pong);
+        assert_eq!(decode(Side::Upstream, &out.to_vec()).kind, Kind::Pong);
     }
 }
 
@@ -115,13 +115,13 @@ fn the_codec_asks_and_takes_its_leave() {
     let mut out = Out::new();
     codec(Side::Upstream).ping(u64::MAX, &mut out);
     assert_eq!(out.to_vec(), frame(0xe2, 0, u64::MAX, b"N"));
-    let asked = keeps_the_laws(Side::Downstream, &out.to_vec());
+    let asked = decode(Side::Downstream, &out.to_vec());
     assert_eq!((asked.kind, asked.id), (Kind::Ping, u64::MAX));
 
     let mut out = Out::new();
     codec(Side::Downstream).going_away(&mut out);
     assert_eq!(out.to_vec(), frame(0xa2, 0, 0, b"\x01R"));
-    assert_eq!(keeps_the_laws(Side::Upstream, &out.to_vec()).kind, Kind::GoingAway);
+    assert_eq!(decode(Side::Upstream, &out.to_vec()).kind, Kind::GoingAway);
 }
 
 #[test]

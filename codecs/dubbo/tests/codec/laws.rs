@@ -1,0 +1,91 @@
+//! The laws of all codecs, over the frames recorded from Apache Dubbo.
+
+use std::path::Path;
+
+use codec_api::laws::{Laws, Recorded};
+use codec_api::{Cause, Kind, OptionValue, Options, Side};
+use codec_dubbo::{Dubbo, MAX_MESSAGE_BYTES};
+
+/// The longest body that the codecs of this test take; a small one, so that the test is quick.
+const MAX_BODY: usize = 256 << 10;
+
+/// The kind of the recorded frame of this name.
+fn kind(name: &str) -> Kind {
+    match name {
+        "event-readonly" => Kind::GoingAway,
+        "event-writable" => Kind::ComeBack,
+        _ if name.ends_with("-oneway") => Kind::Oneway,
+        _ if name.starts_with("request-") && name.ends_with("heartbeat") => Kind::Ping,
+        _ if name.ends_with("heartbeat") => Kind::Pong,
+        _ if name.starts_with("request-") => Kind::Request,
+        _ => Kind::Response,
+    }
+}
+
+/// All recorded frames; a request and its response have the same name.
+fn recorded() -> Vec<Recorded> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the recorded frames are there") {
+        let path = entry.expect("the folder can be read").path();
+        let Some(name) = path.file_stem().and_then(|name| name.to_str()) else { continue };
+        if path.extension().is_some_and(|extension| extension == "bin") {
+            let bytes = std::fs::read(&path).expect("a recorded frame can be read");
+            let (side, short) = name.split_once('-').expect("a frame's name begins with its side");
+            all.push(match side {
+                "request" => Recorded::from_client(kind(name), short, bytes),
+                _ => Recorded::from_endpoint(kind(name), short, bytes),
+            });
+        }
+    }
+    assert!(all.len() > 100, "only {} recorded frames", all.len());
+    all
+}
+
+/// A call of `put` with bytes as its argument.
+fn long(bytes: usize) -> Vec<u8> {
+    let mut body = b"\x052.0.2\x0fcom.acme.Orders\x051.0.0\x03put\x02[B".to_vec();
+    let mut rest = bytes;
+    while rest > 0x8000 {
+        body.extend_from_slice(b"A\x80\x00");
+        body.resize(body.len() + 0x8000, b'x');
+        rest -= 0x8000;
+    }
+    body.push(b'B');
+    body.extend_from_slice(&(rest as u16).to_be_bytes());
+    body.resize(body.len() + rest, b'x');
+    body.extend_from_slice(b"H\x04zone\x05northZ");
+    frame(0xc2, &body)
+}
+
+/// A message with these flags.
+fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0xda, 0xbb, flags, 20, 0, 0, 0, 0, 0, 0, 0, 1];
+    bytes.extend_from_slice(&(body.len() as u32).to_be_bytes());
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// What the kit is told of Dubbo.
+pub(crate) fn laws() -> Laws {
+    let options = Options([(MAX_MESSAGE_BYTES.to_owned(), OptionValue::Integer(MAX_BODY as i64))].into());
+    Laws::of(Dubbo)
+        .options(Side::Downstream, options.clone())
+        .options(Side::Upstream, options)
+        .messages(recorded())
+        .message(Recorded::request("put", long(100)).shows("method", "put").shows("zone", "north"))
+        .message(Recorded::request("headless", frame(0xc2, b"\x052.0.2")).refused(Cause::BadMessage))
+        .message(Recorded::oneway("headless-oneway", frame(0x82, b"\x90\x91")).refused(Cause::BadMessage))
+        .message(Recorded::from_client(Kind::Ping, "ping-of-kryo", frame(0xe8, b"\0")))
+        .message(Recorded::from_client(Kind::Ping, "ping-without-body", frame(0xe2, b"")))
+        .message(Recorded::from_endpoint(Kind::Ping, "ping-of-an-endpoint", frame(0xe2, b"N")))
+        .message(Recorded::from_endpoint(Kind::Notice, "other-event", frame(0xa2, b"\x05other")))
+        .long(long)
+        .limit(16 + MAX_BODY)
+        .memory(64 << 10, |work| allocation_counter::measure(work).bytes_max)
+}
+
+#[test]
+fn the_codec_keeps_the_laws_of_all_codecs() {
+    laws().check();
+}
