@@ -4,7 +4,7 @@ use crate::contender::{Echo, Kind, Scene, metactl_beside};
 use crate::contest::{self, Load, Rules};
 use crate::floor::{bytes, mux};
 use crate::peer::envoy::Envoy;
-use crate::protocol::{self, By, Routes};
+use crate::protocol::{self, By, Protocol, Routes};
 use crate::{processor, suite, table};
 use anyhow::{Context, ensure};
 use std::net::SocketAddr;
@@ -159,10 +159,15 @@ fn row(arguments: &RowArguments) -> anyhow::Result<()> {
     );
     ensure!(arguments.routes > 0 && arguments.workers > 0, "at least one route and one worker are needed");
     let routes = Routes { by: arguments.by, count: arguments.routes };
-    let kinds = kinds(arguments)?;
+    let protocol = protocol::named(&arguments.protocol)?;
+    ensure!(
+        !arguments.object || protocol.has_objects(),
+        "{} is not measured with an object behind the payload",
+        protocol.name()
+    );
+    let kinds = kinds(arguments, protocol)?;
     // Before anything is started, so that all of it inherits the processor.
     let pinned = processor::pin(arguments.cpu)?;
-    let protocol = protocol::named(&arguments.protocol)?;
     let echo = Echo::start(protocol)?;
     let scene = Scene { protocol, backend: echo.address, routes, workers: arguments.workers };
     let contenders: Vec<_> = kinds.iter().map(|kind| kind.start(&scene)).collect::<Result<_, _>>()?;
@@ -181,18 +186,20 @@ fn row(arguments: &RowArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn kinds(arguments: &RowArguments) -> anyhow::Result<Vec<Kind>> {
+fn kinds(arguments: &RowArguments, protocol: &dyn Protocol) -> anyhow::Result<Vec<Kind>> {
     let mut kinds = vec![Kind::SharedFloor, Kind::BytesFloor];
     if arguments.floor_only {
         return Ok(kinds);
     }
     let metactl = arguments.metactl.clone().map_or_else(metactl_beside, Ok)?;
-    kinds.push(Kind::Ours(metactl, arguments.proxy_flags.clone()));
+    kinds.push(Kind::Ours(metactl.clone(), arguments.proxy_flags.clone()));
+    kinds.extend(protocol.settings().iter().map(|setting| Kind::OursWith(metactl.clone(), setting)));
     if arguments.envoy || !arguments.envoy_templates.is_empty() {
         let best = Envoy::installed()?;
         for path in &arguments.envoy_templates {
             kinds.push(Kind::Envoy(best.with_template(path)?));
         }
+        kinds.extend(best.with_templates_of(protocol).into_iter().map(Kind::Envoy));
         kinds.push(Kind::Envoy(best));
     }
     Ok(kinds)

@@ -5,7 +5,7 @@
 use crate::conversation::first_answer;
 use crate::peer::envoy::Envoy;
 use crate::peer::haproxy;
-use crate::protocol::{Body, Protocol, Routes};
+use crate::protocol::{Body, Folder, Protocol, Routes};
 use anyhow::{Context, ensure};
 use peers::load::Workload;
 use peers::process::{Metactl, Process};
@@ -38,6 +38,8 @@ pub struct Scene {
 pub enum Kind {
     /// Our proxy: its command line tool, and further flags for `metactl run`.
     Ours(PathBuf, Vec<String>),
+    /// Our proxy under a further setting of the protocol, which is its name in tables.
+    OursWith(PathBuf, &'static str),
     /// Envoy.
     Envoy(Envoy),
     /// haproxy copying bytes; the most connections that it may have.
@@ -54,6 +56,7 @@ impl Kind {
         match self {
             Kind::Ours(_, flags) if flags.iter().any(|flag| flag == "--access-log") => "ours, access log",
             Kind::Ours(..) => "ours",
+            Kind::OursWith(_, setting) => setting,
             Kind::Envoy(envoy) => &envoy.name,
             Kind::Haproxy(_) => "haproxy tcp",
             Kind::SharedFloor => "muxfloor",
@@ -65,7 +68,12 @@ impl Kind {
     pub fn start(&self, scene: &Scene) -> anyhow::Result<Contender> {
         let began = Instant::now();
         let (process, address, folder) = match self {
-            Kind::Ours(metactl, flags) => ours(metactl, flags, scene)?,
+            Kind::Ours(metactl, flags) => {
+                ours(metactl, flags, scene, &scene.protocol.ours(scene.routes, scene.backend)?)?
+            }
+            Kind::OursWith(metactl, setting) => {
+                ours(metactl, &[], scene, &scene.protocol.ours_with(setting, scene.routes, scene.backend)?)?
+            }
             Kind::Envoy(envoy) => {
                 let (process, address, folder) =
                     envoy.start(scene.protocol, scene.backend, scene.routes, scene.workers)?;
@@ -141,9 +149,13 @@ impl Echo {
 
 type Started = (Process, SocketAddr, Option<TempDir>);
 
-fn ours(metactl: &std::path::Path, flags: &[String], scene: &Scene) -> anyhow::Result<Started> {
+fn ours(
+    metactl: &std::path::Path,
+    flags: &[String],
+    scene: &Scene,
+    wanted: &Folder,
+) -> anyhow::Result<Started> {
     let folder = tempfile::tempdir().context("cannot make a folder for the configuration")?;
-    let wanted = scene.protocol.ours(scene.routes, scene.backend)?;
     for (name, text) in &wanted.files {
         std::fs::write(folder.path().join(name), text)?;
     }

@@ -41,6 +41,18 @@ fn a_row_measures_the_floors_with_every_reply_verified() {
 }
 
 #[test]
+fn another_protocol_has_its_own_section_and_floors() {
+    let (output, table, progress) =
+        bench(&["full", "--protocol", "thrift", "--floor-only", "--scale", "0.05", "--only", "thrift"]);
+    assert!(output.status.success(), "{progress}");
+    for line in ["## Thrift", "| 16 × 16, shared: CPU µs |", "| 50 × 1, 16 KiB: requests/s |"] {
+        assert!(table.contains(line), "{table}");
+    }
+    let (output, _, words) = bench(&["full", "--protocol", "thrift", "--floor-only", "--only", "depth"]);
+    assert!(!output.status.success() && words.contains("no section"), "{words}");
+}
+
+#[test]
 fn a_section_becomes_a_part_of_the_document_and_others_stay() {
     let folder = tempfile::tempdir().unwrap();
     let document = folder.path().join("benchmarks.md");
@@ -70,4 +82,6 @@ fn what_cannot_be_measured_is_named() {
     assert!(!output.status.success() && words.contains("speed") && words.contains("reach"), "{words}");
     let (output, _, words) = bench(&["row", "--floor-only", "--protocol", "telnet"]);
     assert!(!output.status.success() && words.contains("dubbo"), "{words}");
+    let (output, _, words) = bench(&["row", "--floor-only", "--protocol", "thrift", "--object"]);
+    assert!(!output.status.success() && words.contains("object"), "{words}");
 }

@@ -24,7 +24,7 @@ fn succeeds(output: &Output) -> String {
 fn cargo(arguments: &[&str], folder: &Path) -> Output {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(cargo);
-    command.args(arguments).arg("--offline").current_dir(folder);
+    command.arg("--offline").args(arguments).current_dir(folder);
     // Between runs of this test its dependencies stay compiled.
     command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("scaffold"));
     command.output().unwrap()

@@ -38,6 +38,17 @@ impl Envoy {
         Ok(Envoy { name, template: Some(text), ..self.clone() })
     }
 
+    /// The same binary under each further template that the protocol brings.
+    #[must_use = "they are others"]
+    pub fn with_templates_of(&self, protocol: &dyn Protocol) -> Vec<Self> {
+        let named = |(name, text): (&str, String)| Envoy {
+            name: name.to_owned(),
+            template: Some(text),
+            ..self.clone()
+        };
+        protocol.envoys().into_iter().map(named).collect()
+    }
+
     /// Starts it; where it will listen, and the folder of its configuration, which must outlive it.
     pub fn start(
         &self,

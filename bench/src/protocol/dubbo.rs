@@ -77,6 +77,10 @@ impl Protocol for Dubbo {
         fill(template.unwrap_or(ENVOY), &values.each_ref().map(|(name, value)| (*name, &**value)))
     }
 
+    fn has_objects(&self) -> bool {
+        true
+    }
+
     fn frames(&self) -> Option<Frames> {
         Some(Frames { whole, id, set_id })
     }

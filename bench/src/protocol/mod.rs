@@ -2,12 +2,14 @@
 //!
 //! To add one: write its `Workload` and echo server in the crate `peers`, then one file beside this one that implements
 //! `Protocol` (configurations of the proxies come from templates in `bench/config` and `bench/peers`), and list it in
-//! `ALL`. `bench full --protocol NAME` then measures it under the same loads and goals as every other one.
+//! `ALL`. `bench row --protocol NAME` then measures it. With `aims` of its own it has a section of the document too, which
+//! `bench full` measures with all others and `bench full --protocol NAME` alone; the first of `ALL` has all other sections.
 
 mod dubbo;
+mod thrift;
 
 use crate::floor::mux::Frames;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use peers::load::Workload;
 use std::fmt::Debug;
 use std::io;
@@ -16,7 +18,7 @@ use std::pin::Pin;
 use tokio::net::TcpListener;
 
 /// Every protocol that can be measured.
-const ALL: [&dyn Protocol; 1] = [&dubbo::Dubbo];
+pub const ALL: [&dyn Protocol; 2] = [&dubbo::Dubbo, &thrift::Thrift];
 
 /// One protocol, as the comparison sees it.
 pub trait Protocol: Debug + Sync {
@@ -32,6 +34,31 @@ pub trait Protocol: Debug + Sync {
     /// Configuration of Envoy from this template, or from the best one that we know. It has the placeholders
     /// `{{listen_address}}`, `{{listen_port}}`, `{{backend_address}}`, `{{backend_port}}` and `{{routes}}`.
     fn envoy(&self, template: Option<&str>, place: &Place) -> anyhow::Result<String>;
+
+    /// Further settings of our proxy that are worth a measurement beside `ours`, by their names in tables.
+    fn settings(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Configuration of our proxy under one of `settings`.
+    fn ours_with(&self, setting: &str, _: Routes, _: SocketAddr) -> anyhow::Result<Folder> {
+        bail!("{} has no setting `{setting}`", self.name())
+    }
+
+    /// Further templates for Envoy that are worth a measurement, with their names in tables, which begin with `Envoy`.
+    fn envoys(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// Whether an object of 2 KiB can stand behind the payload.
+    fn has_objects(&self) -> bool {
+        false
+    }
+
+    /// What our proxy shall reach, for a section of this protocol's own.
+    fn aims(&self) -> &'static [Aim] {
+        &[]
+    }
 
     /// How the floor takes its messages apart; `None` where answers have no ids, and this floor does not apply.
     fn frames(&self) -> Option<Frames>;
@@ -88,6 +115,35 @@ pub struct Body {
     pub object: bool,
 }
 
+/// What our proxy shall reach under one load, as a share of what Envoy shows under its better setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Aim {
+    /// The load as on the command line, such as `50x1`.
+    pub load: &'static str,
+    /// Bytes of payload.
+    pub payload: usize,
+    /// What is compared.
+    pub figure: Figure,
+    /// Which of ours: `ours`, or one of the protocol's `settings`.
+    pub ours: &'static str,
+    /// The share; less is better.
+    pub reach: f64,
+}
+
+impl Aim {
+    /// Processor time with 100 bytes of payload; the rest is to be said.
+    const CPU: Self = Aim { load: "1x1", payload: 100, figure: Figure::Cpu, ours: "ours", reach: 1.0 };
+}
+
+/// What an aim compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// Processor time of the proxy's process per request.
+    Cpu,
+    /// The 99th percentile of latency.
+    P99,
+}
+
 /// Where a proxy stands: what it listens on, what is behind it, what it routes.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
@@ -114,7 +170,9 @@ mod tests {
 
     #[test]
     fn a_protocol_is_found_by_its_name_and_a_wrong_name_is_told_what_there_is() {
-        assert_eq!(named("dubbo").unwrap().name(), "dubbo");
-        assert!(named("telnet").unwrap_err().to_string().contains("dubbo"));
+        for name in ["dubbo", "thrift"] {
+            assert_eq!(named(name).unwrap().name(), name);
+            assert!(named("telnet").unwrap_err().to_string().contains(name));
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Every section is a run of its own, with contenders interleaved in it; ratios are taken within a section only.
 
+mod aims;
 mod curves;
 mod log;
 mod reach;
@@ -27,7 +28,8 @@ const SPARE_DESCRIPTORS: u64 = 1_000;
 
 type Measure = fn(&Suite) -> anyhow::Result<Measured>;
 
-/// All sections in the order of the document.
+/// Sections of the first protocol, in the order of the document. Behind them each protocol with aims of its own has one,
+/// which bears its name.
 const SECTIONS: [(&str, Measure); 9] = [
     ("reach", reach::measure),
     ("access-log", log::measure),
@@ -62,14 +64,14 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
     /// Three rows, three rounds, and nothing is written.
-    #[arg(long, conflicts_with_all = ["docs", "only"])]
+    #[arg(long, conflicts_with_all = ["docs", "only", "protocol"])]
     quick: bool,
     /// Multiplies the time of each measurement.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
-    /// What is spoken.
-    #[arg(long, value_name = "NAME", default_value = "dubbo")]
-    protocol: String,
+    /// Measures the sections of this protocol only.
+    #[arg(long, value_name = "NAME")]
+    protocol: Option<String>,
     /// Processor for everything but the workers; the last one unless told otherwise.
     #[arg(long)]
     cpu: Option<usize>,
@@ -95,10 +97,11 @@ struct Suite {
 
 /// Measures, and writes or prints.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let known = SECTIONS.map(|(name, _)| name);
+    let known = names();
     for name in &arguments.only {
         ensure!(known.contains(&&**name), "no section is called `{name}`; there are: {}", known.join(", "));
     }
+    let plan = plan(arguments)?;
     let began = Instant::now();
     let descriptors = machine::raise_descriptors()?;
     let (ours, envoy, haproxy) = if arguments.floor_only {
@@ -111,7 +114,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let machine = machine::description();
     // Before anything is started, so that all of it inherits the processor.
     let pinned = processor::pin(arguments.cpu)?;
-    let protocol = protocol::named(&arguments.protocol)?;
+    let protocol = protocol::ALL[0];
     let echo = Echo::start(protocol)?;
     let suite = Suite { protocol, echo, ours, envoy, haproxy, descriptors, scale: arguments.scale, machine };
     if arguments.quick {
@@ -119,25 +122,56 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         eprintln!("measured in {} s", began.elapsed().as_secs());
         return Ok(());
     }
-    suite.sections(arguments, pinned)?;
+    suite.sections(arguments, &plan, pinned)?;
     eprintln!("measured in {} s", began.elapsed().as_secs());
     Ok(())
 }
 
+/// A section: its name, whose it is, how it is measured.
+type Planned = (&'static str, &'static dyn Protocol, Measure);
+
+/// All sections, in the order of the document.
+fn all() -> impl Iterator<Item = Planned> {
+    let own = protocol::ALL.into_iter().filter(|protocol| !protocol.aims().is_empty());
+    let first = SECTIONS.into_iter().map(|(name, measure)| (name, protocol::ALL[0], measure));
+    first.chain(own.map(|protocol| (protocol.name(), protocol, aims::measure as Measure)))
+}
+
+fn names() -> Vec<&'static str> {
+    all().map(|(name, ..)| name).collect()
+}
+
+/// What was asked for, in the order of measuring.
+fn plan(arguments: &Arguments) -> anyhow::Result<Vec<Planned>> {
+    let only = arguments.protocol.as_deref().map(protocol::named).transpose()?;
+    let is_asked = |(name, of, _): &Planned| {
+        let is_named = arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
+        is_named && only.is_none_or(|only| only.name() == of.name())
+    };
+    let mut plan: Vec<_> = all().filter(is_asked).collect();
+    ensure!(!plan.is_empty(), "no section that was asked for is of the protocol that was asked for");
+    // The workers come last: they are the only section that has all processors.
+    plan.sort_by_key(|(name, ..)| *name == "workers");
+    Ok(plan)
+}
+
 impl Suite {
     /// Measures what was asked for. Each section is written at once, so that none is lost when a later one fails.
-    fn sections(&self, arguments: &Arguments, pinned: Pinned) -> anyhow::Result<()> {
+    fn sections(&self, arguments: &Arguments, plan: &[Planned], pinned: Pinned) -> anyhow::Result<()> {
         let mut pinned = Some(pinned);
-        let asked = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
-        for (name, measure) in SECTIONS.into_iter().filter(|(name, _)| asked(name)) {
-            // The workers are the last section, and the only one that has all processors.
+        for (name, protocol, measure) in plan.iter().copied() {
             if name == "workers"
                 && let Some(pinned) = pinned.take()
             {
                 pinned.release()?;
             }
             let began = Instant::now();
-            let measured = measure(self).with_context(|| format!("in the section {name}"))?;
+            let measured = if protocol.name() == self.protocol.name() {
+                measure(self)
+            } else {
+                self.speaking(protocol).and_then(|other| measure(&other))
+            };
+            let measured = measured.with_context(|| format!("in the section {name}"))?;
             eprintln!("section {name}: {} s", began.elapsed().as_secs());
             let text = format!(
                 "{}\nMeasured on {} by `make bench ARGS=\"--only {name}\"`.",
@@ -151,11 +185,23 @@ impl Suite {
         Ok(())
     }
 
+    /// The same, with another protocol and its echo server.
+    fn speaking(&self, protocol: &'static dyn Protocol) -> anyhow::Result<Self> {
+        Ok(Suite {
+            protocol,
+            echo: Echo::start(protocol)?,
+            ours: self.ours.clone(),
+            envoy: self.envoy.clone(),
+            haproxy: self.haproxy.clone(),
+            machine: self.machine.clone(),
+            ..*self
+        })
+    }
+
     fn write(&self, folder: &Path, section: Section, chart: Option<&str>) -> anyhow::Result<()> {
         let path = folder.join("benchmarks.md");
         let old = std::fs::read_to_string(&path).unwrap_or_default();
-        let order = SECTIONS.map(|(name, _)| name);
-        let text = document::merge(&old, &self.head(), (&order, &[section]), NOTES);
+        let text = document::merge(&old, &self.head(), (&names(), &[section]), NOTES);
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         if let Some(chart) = chart {
             let path = folder.join("benchmarks.svg");
@@ -174,7 +220,8 @@ impl Suite {
             "# Benchmarks\n\n\
              `make bench` measures all of this and rewrites this file; `make bench QUICK=1` prints three rows in less \
              than three minutes; `bench/notes.md` holds what is written by hand.\n\n\
-             Peers: Envoy {} (its configuration is `bench/peers/envoy-dubbo.yaml`), {haproxy}, and two floors of our own: \
+             What is spoken is Dubbo but where a heading names another protocol. Peers: Envoy {} (its configuration is \
+             `bench/peers/envoy-dubbo.yaml`), {haproxy}, and two floors of our own: \
              *l4floor* copies bytes over one upstream connection per client; *muxfloor* shares one upstream connection \
              among all clients and rewrites ids, and decides nothing. Both decide nothing, count nothing and limit \
              nothing.\n\n\

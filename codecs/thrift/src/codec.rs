@@ -328,9 +328,10 @@ impl ThriftCodec {
     }
 
     fn message(&mut self, seen: &Seen<'_>) -> Result<Decoded, DecodeError> {
+        let (service, method) = split(seen.name);
         let kind = match seen.kind {
-            Type::Call => Kind::Request,
-            Type::Oneway => Kind::Oneway,
+            Type::Call if self.is_answered(seen.name) => Kind::Request,
+            Type::Call | Type::Oneway => Kind::Oneway,
             Type::Reply | Type::Exception => Kind::Response,
         };
         let mut message = Message::new(kind, seen.total);
@@ -340,7 +341,6 @@ impl ThriftCodec {
             message.status = exception::status(seen.kind, seen.form.encoding, seen.result);
             return Ok(Decoded::Message(message));
         }
-        let (service, method) = split(seen.name);
         if kind == Kind::Request {
             self.expect(seen.form, seen.inner, method)?;
         }
@@ -355,6 +355,12 @@ impl ThriftCodec {
             message.head[SERVICE] = service.map_or(Span::NONE, |_| Span::LATE);
         }
         Ok(Decoded::Message(message))
+    }
+
+    /// Whether a call of this method awaits an answer.
+    #[inline]
+    pub(crate) fn is_answered(&self, name: &[u8]) -> bool {
+        self.settings.oneway.is_empty() || !self.settings.is_oneway(name, split(name).1)
     }
 
     /// Notes a request that awaits an answer.

@@ -14,6 +14,12 @@
 //! them. The others are looked for only where a rule names them. A `THeader` key called as one of the first three is not
 //! seen.
 //!
+//! # Calls without an answer
+//!
+//! A oneway call is sent and forgotten. Apache's Go client, though, sends each method as a call that awaits a reply, the
+//! oneway ones too, and then does not wait for it: such methods are listed by the option `oneway`. Without it the proxy
+//! would wait for a reply that no server gives.
+//!
 //! # Ids
 //!
 //! Sequence ids are rewritten on the way up and restored on the way down, the one of the message and that of its
@@ -82,7 +88,7 @@ use codec_api::{
 pub use codec::ThriftCodec;
 pub use form::{Encoding, Transport};
 pub use settings::{
-    DEFAULT_MAX_MESSAGE_BYTES, Fixed, MAX_MESSAGE_BYTES, PROTOCOL, SHARING, Settings, TRANSPORT,
+    DEFAULT_MAX_MESSAGE_BYTES, Fixed, MAX_MESSAGE_BYTES, ONEWAY, PROTOCOL, SHARING, Settings, TRANSPORT,
 };
 
 static PROPERTIES: Properties = Properties {
@@ -122,7 +128,7 @@ struct Connections {
 
 impl Factory for Connections {
     fn codec(&self) -> Box<dyn Codec> {
-        Box::new(ThriftCodec::new(self.side, self.settings))
+        Box::new(ThriftCodec::new(self.side, self.settings.clone()))
     }
 
     fn conduct(&self) -> Conduct {

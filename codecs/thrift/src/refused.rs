@@ -28,7 +28,7 @@ impl ThriftCodec {
         (cause, text): (Cause, String),
     ) -> Result<Decoded, DecodeError> {
         let is_awaited = match self.side {
-            Side::Downstream => kind == Type::Call,
+            Side::Downstream => kind == Type::Call && self.is_answered(name),
             Side::Upstream => matches!(kind, Type::Reply | Type::Exception),
         };
         if is_awaited {

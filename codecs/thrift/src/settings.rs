@@ -1,7 +1,10 @@
 //! The options of a user, checked.
 
+use std::sync::Arc;
+
 use codec_api::{OptionError, OptionValue, Options, Sharing};
 
+use crate::envelope::MAX_NAME;
 use crate::form::{Encoding, Form, Transport};
 
 /// The option that fixes the transport: `auto`, `framed`, `buffered` (or `unframed`), `header`.
@@ -13,6 +16,9 @@ pub const PROTOCOL: &str = "protocol";
 pub const MAX_MESSAGE_BYTES: &str = "maxMessageBytes";
 /// The option that says how clients share upstream connections: `exclusive`, `per-downstream`, `shared(n)`.
 pub const SHARING: &str = "sharing";
+/// The option that lists methods which are never answered, such as `note` or, of one service, `Shop:note`. A call says
+/// itself that it is oneway, but for those of Apache's Go client, which sends each method as one that awaits a reply.
+pub const ONEWAY: &str = "oneway";
 
 /// What holds unless [`MAX_MESSAGE_BYTES`] says otherwise.
 pub const DEFAULT_MAX_MESSAGE_BYTES: u32 = 8 << 20;
@@ -20,6 +26,8 @@ pub const DEFAULT_MAX_MESSAGE_BYTES: u32 = 8 << 20;
 pub(crate) const MAX_FRAME: u32 = 0x3fff_ffff;
 /// Most connections to an endpoint that `shared(n)` may ask for.
 pub(crate) const MAX_SHARED: usize = 1024;
+/// Most methods that the option `oneway` may list.
+pub(crate) const MAX_ONEWAY: usize = 64;
 
 /// A protocol that options can fix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,7 +54,7 @@ impl Fixed {
 }
 
 /// How one side speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// The one transport; `None`: seen from the first bytes of each message (upstream: as the client speaks).
     pub transport: Option<Transport>,
@@ -56,12 +64,20 @@ pub struct Settings {
     pub max_message: u32,
     /// How clients share upstream connections. Has no meaning downstream.
     pub sharing: Sharing,
+    /// Methods that are never answered, whatever their calls say. Has no meaning upstream.
+    pub oneway: Arc<[Box<str>]>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let max_message = DEFAULT_MAX_MESSAGE_BYTES;
-        Self { transport: None, protocol: None, max_message, sharing: Sharing::Exclusive }
+        Self {
+            transport: None,
+            protocol: None,
+            max_message,
+            sharing: Sharing::Exclusive,
+            oneway: Arc::default(),
+        }
     }
 }
 
@@ -69,8 +85,10 @@ impl Settings {
     /// Checks a user's options and reports every mistake. Both sides take all of them, since those of an
     /// `ApplicationProtocol` reach both.
     pub fn read(options: &Options) -> Result<Self, Vec<OptionError>> {
-        let mut errors =
-            options.only(&[TRANSPORT, PROTOCOL, MAX_MESSAGE_BYTES, SHARING]).err().unwrap_or_default();
+        let mut errors = options
+            .only(&[TRANSPORT, PROTOCOL, MAX_MESSAGE_BYTES, SHARING, ONEWAY])
+            .err()
+            .unwrap_or_default();
         let mut note = |error| errors.push(error);
         let transport = transport(options).unwrap_or_else(|error| {
             note(error);
@@ -90,11 +108,18 @@ impl Settings {
             note(error);
             Sharing::Exclusive
         });
+        let oneway = oneway(options, &mut errors);
         if errors.is_empty() {
-            Ok(Self { transport, protocol, max_message: max_message as u32, sharing })
+            Ok(Self { transport, protocol, max_message: max_message as u32, sharing, oneway: oneway.into() })
         } else {
             Err(errors)
         }
+    }
+
+    /// Whether this method, whose name may begin with that of its service, is never answered.
+    #[inline]
+    pub(crate) fn is_oneway(&self, name: &[u8], method: &[u8]) -> bool {
+        self.oneway.iter().map(|known| known.as_bytes()).any(|known| known == name || known == method)
     }
 
     /// The form in which an endpoint is spoken to, when the client speaks in `form`.
@@ -148,6 +173,33 @@ fn sharing(options: &Options) -> Result<Sharing, OptionError> {
         "is none of exclusive, per-downstream, shared(n) with n from 1 to {MAX_SHARED} (connections to each endpoint)"
     );
     Err(mistake(options, SHARING, &right))
+}
+
+/// The methods that are never answered. Mistakes are added to `errors`.
+fn oneway(options: &Options, errors: &mut Vec<OptionError>) -> Vec<Box<str>> {
+    let values = match options.0.get(ONEWAY) {
+        None => return Vec::new(),
+        Some(OptionValue::List(values)) if values.len() <= MAX_ONEWAY => values,
+        Some(_) => {
+            let right =
+                format!("is not a list of at most {MAX_ONEWAY} methods, such as [note, \"Shop:note\"]");
+            errors.push(mistake(options, ONEWAY, &right));
+            return Vec::new();
+        }
+    };
+    let mut names = Vec::new();
+    for (place, value) in values.iter().enumerate() {
+        match value {
+            OptionValue::Text(name) if (1..=MAX_NAME).contains(&name.len()) => {
+                names.push(name.as_str().into());
+            }
+            other => errors.push(OptionError {
+                path: format!("{ONEWAY}[{place}]"),
+                message: format!("{other} is not the name of a method, such as note or Shop:note"),
+            }),
+        }
+    }
+    names
 }
 
 /// The text of an option, if it is set; `Err` if it is no text.
@@ -222,6 +274,7 @@ mod tests {
             (PROTOCOL, OptionValue::Integer(1)),
             (SHARING, text("shared(0)")),
             (MAX_MESSAGE_BYTES, OptionValue::Integer(5)),
+            (ONEWAY, OptionValue::List(vec![text("note"), OptionValue::Integer(7), text("")])),
             ("colour", text("red")),
         ]))
         .unwrap_err();
@@ -229,14 +282,22 @@ mod tests {
         assert_eq!(
             texts,
             [
-                "colour: unknown option; known are transport, protocol, maxMessageBytes, sharing",
+                "colour: unknown option; known are transport, protocol, maxMessageBytes, sharing, oneway",
                 "transport: \"http\" is none of auto, framed, buffered (or unframed), header",
                 "protocol: 1 is none of auto, binary, compact",
                 "maxMessageBytes: 5 is not a whole number from 2048 to 1073741823",
                 "sharing: \"shared(0)\" is none of exclusive, per-downstream, shared(n) with n from 1 to 1024 \
                  (connections to each endpoint)",
+                "oneway[1]: 7 is not the name of a method, such as note or Shop:note",
+                "oneway[2]: \"\" is not the name of a method, such as note or Shop:note",
             ]
         );
+        let many = OptionValue::List(vec![text("note"); MAX_ONEWAY + 1]);
+        for (wrong, shown) in [(text("note"), "\"note\""), (many, "a list of 65")] {
+            let errors = Settings::read(&options(&[(ONEWAY, wrong)])).unwrap_err();
+            let right = "is not a list of at most 64 methods, such as [note, \"Shop:note\"]";
+            assert_eq!(errors[0].to_string(), format!("oneway: {shown} {right}"));
+        }
         for wrong in ["shared", "shared()", "shared(-1)", "shared(1025)", "Shared(1)", ""] {
             assert!(Settings::read(&options(&[(SHARING, text(wrong))])).is_err(), "{wrong}");
         }

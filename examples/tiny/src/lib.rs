@@ -13,7 +13,7 @@ use codec_api::{Codec, Conduct, Edits, Factory, OptionError, Options, Properties
 /// The option that limits the length of a message, in bytes; from 1,024 to 1 GiB.
 pub const MAX_MESSAGE_BYTES: &str = "maxMessageBytes";
 /// What holds unless [`MAX_MESSAGE_BYTES`] says otherwise: 8 MiB.
-pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 8 << 20;
+pub const DEFAULT_MAX_MESSAGE_BYTES: u32 = 8 << 20;
 
 static PROPERTIES: Properties = Properties {
     head: &["method"],
@@ -41,7 +41,7 @@ impl Protocol for Tiny {
     fn configure(&self, _: Side, options: &Options) -> Result<Arc<dyn Factory>, Vec<OptionError>> {
         options.only(&[MAX_MESSAGE_BYTES])?;
         let limit = options
-            .integer(MAX_MESSAGE_BYTES, 1024..=1 << 30, DEFAULT_MAX_MESSAGE_BYTES as i64)
+            .integer(MAX_MESSAGE_BYTES, 1024..=1 << 30, DEFAULT_MAX_MESSAGE_BYTES.into())
             .map_err(|error| vec![error])?;
         Ok(Arc::new(Connections { limit: limit as usize }))
     }

@@ -127,6 +127,12 @@ pub(super) fn limit(stage: &Stage) -> Result<(), Breach> {
         return Err(Breach::new(Law::Limit, what).found(said(&served)).right("a Request of all its bytes"));
     }
     let long = stage.laws.request_of(limit);
+    let what = format!("an endpoint's message of {} bytes, where the limit is {limit}", long.len());
+    let end = patiently(stage, &what, &mut *stage.codec(Role::Upstream), &long)?;
+    if !matches!(end, Event::Error(_) | Event::Rejected(_)) {
+        let right = "Reject or Err, as soon as its length is known";
+        return Err(Breach::new(Law::Limit, what).found(said(&end)).right(right));
+    }
     let what = format!("a request of {} bytes, where the limit is {limit}", long.len());
     stage.trial.set(Law::Limit, &what, &long[..SHOWN_OF_LONG.min(long.len())]);
     let mut codec = stage.codec(Role::Downstream);

@@ -46,21 +46,29 @@ pub(super) fn kind(stage: &Stage) -> Result<(), Breach> {
 /// A cut message is awaited, whether a codec sees it for the first time or goes on with it.
 pub(super) fn cut(stage: &Stage) -> Result<(), Breach> {
     for recorded in stage.messages() {
-        stage.trial.set(Law::Cut, &recorded.describe(), &recorded.bytes);
         let mut resumed = stage.receiver(Law::Cut, recorded)?;
+        let mut is_refused = false;
         for cut in cuts(recorded.bytes.len()) {
+            stage.trial.set(Law::Cut, &recorded.describe(), &recorded.bytes[..cut]);
             let mut fresh = stage.receiver(Law::Cut, recorded)?;
             awaited(recorded, &mut *fresh, cut)?;
-            awaited(recorded, &mut *resumed, cut)?;
+            is_refused = is_refused || awaited(recorded, &mut *resumed, cut)?.is_none();
         }
-        ends(stage, recorded, &mut *resumed)?;
+        if !is_refused {
+            ends(stage, recorded, &mut *resumed)?;
+        }
         // As little as is asked for, each time.
         let mut patient = stage.receiver(Law::Cut, recorded)?;
         let mut shown = 1;
         while shown < recorded.bytes.len() {
-            shown = awaited(recorded, &mut *patient, shown)?;
+            match awaited(recorded, &mut *patient, shown)? {
+                Some(total) => shown = total,
+                None => break,
+            }
         }
-        ends(stage, recorded, &mut *patient)?;
+        if shown >= recorded.bytes.len() {
+            ends(stage, recorded, &mut *patient)?;
+        }
     }
     Ok(())
 }
@@ -78,18 +86,18 @@ fn cuts(len: usize) -> Vec<usize> {
     cuts
 }
 
-/// The first `cut` bytes are not enough; tells how many are asked for. A refused message may be refused early.
-fn awaited(recorded: &Recorded, codec: &mut dyn Codec, cut: usize) -> Result<usize, Breach> {
+/// The first `cut` bytes are not enough; tells how many are asked for. `None`: the message is refused by its head.
+fn awaited(recorded: &Recorded, codec: &mut dyn Codec, cut: usize) -> Result<Option<usize>, Breach> {
     let len = recorded.bytes.len();
     let breach = || Breach::new(Law::Cut, recorded.describe()).at(cut).with(&recorded.bytes[..cut]);
     let right = format!("Need with a total from {} to {len}, the message's length", cut + 1);
     match codec.decode(&recorded.bytes[..cut]) {
-        Ok(Decoded::Need { total }) if total > cut && total <= len => Ok(total),
+        Ok(Decoded::Need { total }) if total > cut && total <= len => Ok(Some(total)),
         Ok(Decoded::Need { total }) => {
             let found = format!("Need with a total of {total}");
             Err(breach().found(found).right(right + "; a peer may send nothing behind it"))
         }
-        Ok(Decoded::Reject(_)) if recorded.refused.is_some() => Ok(len),
+        Ok(Decoded::Reject(_)) if recorded.refused.is_some() => Ok(None),
         other => Err(breach().found(format!("{other:?}")).right(right)),
     }
 }

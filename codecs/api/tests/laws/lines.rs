@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use codec_api::laws::{Law, Laws, Recorded};
 use codec_api::{
-    Codec, Conduct, DecodeError, Decoded, Factory, Kind, LocalReply, Message, OptionError, Options, Order,
-    Out, Outgoing, Properties, Protocol, RequestHead, Sharing, Side, Span, Status,
+    Codec, Conduct, DecodeError, Decoded, Factory, Kind, LocalReply, Message, OptionError, OptionValue,
+    Options, Order, Out, Outgoing, Properties, Protocol, RequestHead, Sharing, Side, Span, Status,
 };
 
 const LIMIT: usize = 16 << 10;
 const COMMAND: usize = 0;
+/// The option: lines that are written end with a carriage return and a line feed.
+const CRLF: &str = "crlf";
 
 static PROPERTIES: Properties = Properties {
     head: &["command"],
@@ -32,6 +34,7 @@ enum Bug {
     WritesTextsAsTheyAre,
     NotesWhatNobodyAnswers,
     HasNoLimit,
+    LosesTheEnding,
 }
 
 struct Lines(Bug);
@@ -46,14 +49,20 @@ impl Protocol for Lines {
     }
 
     fn configure(&self, _: Side, options: &Options) -> Result<Arc<dyn Factory>, Vec<OptionError>> {
-        options.only(&[])?;
-        Ok(Arc::new(Lines(self.0)))
+        options.only(&[CRLF])?;
+        let has_return = options.bool(CRLF, false).map_err(|error| vec![error])?;
+        Ok(Arc::new(Connections { bug: self.0, ending: if has_return { "\r\n" } else { "\n" } }))
     }
 }
 
-impl Factory for Lines {
+struct Connections {
+    bug: Bug,
+    ending: &'static str,
+}
+
+impl Factory for Connections {
     fn codec(&self) -> Box<dyn Codec> {
-        Box::new(Connection { bug: self.0, looked: 0, asked: Vec::new() })
+        Box::new(Connection { bug: self.bug, ending: self.ending, looked: 0, asked: Vec::new() })
     }
 
     fn conduct(&self) -> Conduct {
@@ -65,6 +74,7 @@ impl Factory for Lines {
 
 struct Connection {
     bug: Bug,
+    ending: &'static str,
     /// How much of the first line has been searched for its end.
     looked: usize,
     /// First letters of what awaits an answer, in order; they begin the answer to a refusal.
@@ -106,7 +116,12 @@ impl Codec for Connection {
         if message.message.kind == Kind::Response && !self.asked.is_empty() {
             self.asked.remove(0);
         }
-        message.bytes.put_from(0, out);
+        let line = message.bytes.as_slice();
+        let line = line.strip_suffix(b"\r\n").or_else(|| line.strip_suffix(b"\n")).unwrap_or(line);
+        out.put(line);
+        if self.bug != Bug::LosesTheEnding {
+            out.put(self.ending.as_bytes());
+        }
     }
 
     fn local_reply(&mut self, _: RequestHead, reply: LocalReply<'_>, out: &mut Out) {
@@ -116,16 +131,21 @@ impl Codec for Connection {
             Bug::WritesTextsAsTheyAre => text,
             _ => text.replace(char::is_control, " "),
         };
-        out.put(format!("-{first} {:?} {text}\n", reply.cause).as_bytes());
+        out.put(format!("-{first} {:?} {text}{}", reply.cause, self.ending).as_bytes());
     }
 }
 
 fn laws(bug: Bug) -> Laws {
+    laws_of_lines_that_end_in("\n", bug)
+}
+
+/// The laws where an endpoint's lines end so, and a client's in a line feed.
+fn laws_of_lines_that_end_in(ending: &str, bug: Bug) -> Laws {
     Laws::of(Lines(bug))
         .message(Recorded::request("get", "GET key\n").shows("command", "GET"))
-        .message(Recorded::response("get", "+value\n"))
+        .message(Recorded::response("get", format!("+value{ending}")))
         .message(Recorded::request("put", "PUT key value\n"))
-        .message(Recorded::response("put", "-read only\n").status(Status::ServerError))
+        .message(Recorded::response("put", format!("-read only{ending}")).status(Status::ServerError))
         .message(Recorded::oneway("note", "NOTE that\n"))
         .long(|bytes| format!("PUT {}\n", "x".repeat(bytes)).into_bytes())
         .limit(LIMIT)
@@ -152,4 +172,15 @@ fn each_mistake_breaks_its_law() {
         let broken: Vec<Law> = laws(bug).breaches().into_iter().map(|breach| breach.law).collect();
         assert!(broken.contains(&law), "{bug:?} breaks {broken:?}, not {law}");
     }
+}
+
+#[test]
+fn a_proxy_that_speaks_two_dialects_keeps_the_laws() {
+    let crlf = Options([(CRLF.to_owned(), OptionValue::Bool(true))].into());
+    let laws =
+        |bug| laws_of_lines_that_end_in("\r\n", bug).options(Side::Upstream, crlf.clone()).transcodes();
+    laws(Bug::None).check();
+    let broken: Vec<Law> =
+        laws(Bug::LosesTheEnding).breaches().into_iter().map(|breach| breach.law).collect();
+    assert!(broken.contains(&Law::Correlation), "{broken:?}");
 }

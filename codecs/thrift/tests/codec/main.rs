@@ -11,6 +11,8 @@ mod laws;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod oneway;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod recorded;

@@ -1,12 +1,11 @@
 //! Every law of codec-api, tried on the recorded messages.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use codec_api::laws::{Laws, Recorded};
 use codec_api::{Cause, OptionValue, Options, Side, Status};
 use codec_brpc::{Brpc, MAX_MESSAGE_BYTES};
-
-use crate::{field, message, vector};
 
 /// Meta and payload; the header's 12 bytes come to that.
 const LIMIT: usize = 16 << 10;
@@ -20,8 +19,8 @@ fn response(name: &str, status: Status) -> Recorded {
     Recorded::response(name, vector(&format!("response-{name}"))).status(status)
 }
 
-#[test]
-fn the_codec_keeps_the_laws() {
+/// What the kit is told of the protocol.
+pub fn laws() -> Laws {
     let options =
         Options(BTreeMap::from([(MAX_MESSAGE_BYTES.to_owned(), OptionValue::Integer(LIMIT as i64))]));
     Laws::of(Brpc)
@@ -48,9 +47,35 @@ fn the_codec_keeps_the_laws() {
         .limit(12 + LIMIT)
         .sets(&["x-law", "tier"])
         .memory(64 << 10, |work| allocation_counter::measure(work).bytes_max)
-        .check();
+}
+
+#[test]
+fn the_codec_keeps_the_laws() {
+    laws().check();
 }
 
 fn request_meta() -> Vec<u8> {
     field(0x0a, &[field(0x0a, b"example.Greeter"), field(0x12, b"Greet")].concat())
+}
+
+/// A recorded message.
+pub fn vector(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(format!("{name}.bin"));
+    std::fs::read(&path).expect("the vectors stand in the repository")
+}
+
+/// A message with this meta and payload.
+pub fn message(meta: &[u8], payload: &[u8]) -> Vec<u8> {
+    let mut made = b"PRPC".to_vec();
+    made.extend_from_slice(&((meta.len() + payload.len()) as u32).to_be_bytes());
+    made.extend_from_slice(&(meta.len() as u32).to_be_bytes());
+    made.extend_from_slice(meta);
+    made.extend_from_slice(payload);
+    made
+}
+
+/// A field of bytes, shorter than 128.
+pub fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
+    assert!(bytes.len() < 128);
+    [&[tag, bytes.len() as u8], bytes].concat()
 }

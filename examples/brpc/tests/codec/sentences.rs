@@ -7,7 +7,7 @@ use codec_api::{
 use codec_brpc::{Brpc, DEFAULT_MAX_MESSAGE_BYTES, error_code};
 use proptest::prelude::*;
 
-use crate::{field, message, vector};
+use crate::laws::{field, message, vector};
 
 fn codec(side: Side) -> Box<dyn Codec> {
     Brpc.configure(side, &Options::default()).unwrap().codec()

@@ -7,7 +7,7 @@ use codec_api::{
 use codec_trpc::{DEFAULT_MAX_MESSAGE_BYTES, Trpc, ret};
 use proptest::prelude::*;
 
-use crate::{field, frame, vector};
+use crate::laws::{field, frame, vector};
 
 fn codec(side: Side) -> Box<dyn Codec> {
     Trpc.configure(side, &Options::default()).unwrap().codec()

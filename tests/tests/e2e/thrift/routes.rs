@@ -1,8 +1,10 @@
 //! Who gets a call of a library's client: by method, by the service of a multiplexed call, by a key of a header.
 
+use e2e::eventually::SOON;
 use e2e::libraries::{Library, LibraryServer, MULTIPLEXED, Row, Target, client};
 use e2e::objects::{HOST, PORT, Route, Router, Rule, Service, exact};
 use e2e::scene::{Scene, Setup};
+use peers::thrift::{Client, Dialect, Encoding, Message, Server, Transport};
 
 /// Two servers of different languages behind one service, and these routes between `one` (Python) and `two` (Go).
 async fn scene(wire: &str, router: Router) -> (Scene, [LibraryServer; 2]) {
@@ -96,6 +98,22 @@ async fn a_server_sees_the_keys_that_its_route_sets() {
                 assert_eq!(pairs.len(), 3, "{library:?}: {seen}");
             }
         }
+        scene.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_sees_the_keys_that_its_route_sets_in_the_answer() {
+    for encoding in [Encoding::Binary, Encoding::Compact] {
+        let dialect = Dialect { transport: Transport::Header, encoding };
+        let server = Server::builder("one").speaking(dialect).start().await.unwrap();
+        let service = Service::orders().speaking("thrift").endpoint("one", server.address());
+        let router = Router::routes([Route::to("").set_response("served-by", "one")]);
+        let scene = Setup::new().put("service", service).put("router", router).start().await;
+        let mut client = Client::connect(scene.address(), dialect).await.unwrap();
+        let answer = client.call(Message::call("whoAmI", []), SOON).await;
+        assert_eq!(answer.text(), Some("one"), "{answer:?}");
+        assert_eq!(answer.headers, [("served-by".to_owned(), "one".to_owned())]);
         scene.end().await;
     }
 }
