@@ -5,11 +5,11 @@ use codec_api::{Kind, OptionValue, Options, Side, Status};
 use codec_tiny::{MAX_MESSAGE_BYTES, Tiny};
 
 /// The longest message that the codecs of this test take; a small one, so that the test is quick.
-const LIMIT: usize = 256 << 10;
+const LIMIT: u32 = 256 << 10;
 
 /// What the kit is told of the protocol.
 pub fn laws() -> Laws {
-    let options = Options([(MAX_MESSAGE_BYTES.to_owned(), OptionValue::Integer(LIMIT as i64))].into());
+    let options = Options([(MAX_MESSAGE_BYTES.to_owned(), OptionValue::Integer(LIMIT.into()))].into());
     Laws::of(Tiny)
         .options(Side::Downstream, options.clone())
         .options(Side::Upstream, options)
@@ -29,7 +29,7 @@ pub fn laws() -> Laws {
         .message(Recorded::oneway("note", include_bytes!("../vectors/oneway-note.bin")).payload("seen"))
         .message(Recorded::from_client(Kind::Ping, "ping", include_bytes!("../vectors/ping.bin")))
         .long(long)
-        .limit(LIMIT)
+        .limit(LIMIT as usize)
         .memory(16 << 10, |work| allocation_counter::measure(work).bytes_max)
 }
 

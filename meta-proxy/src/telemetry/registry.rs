@@ -160,7 +160,7 @@ mod tests {
         for method in 0..150 {
             let key = RequestKey {
                 listener: "l".into(),
-                protocol: "dubbo".into(),
+                protocol: "p".into(),
                 service: "s".into(),
                 route: "r".into(),
                 method: method.to_string().into(),

@@ -63,17 +63,16 @@ pub fn new(new: &NewCodec, codecs: &Codecs) -> Result<ExitCode, String> {
 
 /// The checkout of this project that the new crate is to depend on.
 fn checkout(named: Option<&Path>) -> Result<PathBuf, String> {
-    let found = match named {
-        Some(path) => path.to_owned(),
-        None => {
-            let here = std::env::current_dir().map_err(|error| format!("no current folder: {error}"))?;
-            let above = here.ancestors().find(|folder| folder.join(MARK).is_file()).map(Path::to_owned);
-            above.ok_or_else(|| {
-                "no checkout of this project here or above: name one by --api, for the new crate depends on its \
-                 codecs/api, and its proxy on its metactl"
-                    .to_owned()
-            })?
-        }
+    let found = if let Some(path) = named {
+        path.to_owned()
+    } else {
+        let here = std::env::current_dir().map_err(|error| format!("no current folder: {error}"))?;
+        let above = here.ancestors().find(|folder| folder.join(MARK).is_file()).map(Path::to_owned);
+        above.ok_or_else(|| {
+            "no checkout of this project here or above: name one by --api, for the new crate depends on its \
+             codecs/api, and its proxy on its metactl"
+                .to_owned()
+        })?
     };
     let path = found.canonicalize().map_err(|error| format!("--api {}: {error}", found.display()))?;
     if path.join(MARK).is_file() {

@@ -2,7 +2,8 @@
 //!
 //! The call is encoded once; per call only the sequence id and a stamp in the payload (connection and id, in hex) are
 //! written anew. Replies must come in the order of the calls, each with its own sequence id and payload: one that
-//! belongs to another call, of this client or of another one, is noticed, even if all calls bear the same id.
+//! belongs to another call, of this client or of another one, is noticed, even if all calls bear the same id. Behind a
+//! proxy that keeps no order, `in_any_order` tells them by their sequence ids.
 
 use super::dialect::Dialect;
 use super::message::Message;
@@ -26,6 +27,7 @@ pub struct EchoLoad {
     call: Vec<u8>,
     reply: Vec<u8>,
     constant: Option<i32>,
+    any_order: bool,
     /// What each connection waits for: sequence id and id of the load, oldest first.
     waiting: Vec<Waiting>,
 }
@@ -48,13 +50,21 @@ impl EchoLoad {
             out.to_vec()
         };
         let reply = bytes(message.answer(vec![(0, Value::from(&*text))]));
-        EchoLoad { call: bytes(message), reply, constant: None, waiting: Vec::new() }
+        EchoLoad { call: bytes(message), reply, constant: None, any_order: false, waiting: Vec::new() }
     }
 
     /// Gives all calls this sequence id, as some clients do.
     #[must_use]
     pub fn with_constant_seqid(mut self, seqid: i32) -> Self {
         self.constant = Some(seqid);
+        self
+    }
+
+    /// Takes replies in any order and knows them by their sequence ids, as clients do that have calls of many callers on
+    /// one connection.
+    #[must_use]
+    pub fn in_any_order(mut self) -> Self {
+        self.any_order = true;
         self
     }
 
@@ -66,11 +76,20 @@ impl EchoLoad {
         &mut self.waiting[place]
     }
 
-    /// Checks a whole reply against the oldest call that waits.
-    fn verdict(&mut self, connection: u32, reply: &[u8]) -> Result<(), String> {
-        let Some((seqid, id)) = self.waiting(connection).calls.pop_front() else {
-            return Err("a reply, and nothing was asked".to_owned());
-        };
+    /// The call that a whole reply belongs to: the oldest that waits, or the one of its sequence id.
+    fn asked(&mut self, connection: u32, reply: &[u8]) -> Option<(i32, u64)> {
+        let any_order = self.any_order;
+        let calls = &mut self.waiting(connection).calls;
+        if !any_order {
+            return calls.pop_front();
+        }
+        let seqid = i32::from_be_bytes(reply.get(SEQID..)?.first_chunk().copied()?);
+        let place = calls.iter().position(|(known, _)| *known == seqid)?;
+        calls.remove(place)
+    }
+
+    /// Checks a whole reply against its call.
+    fn verdict(&mut self, (seqid, id): (i32, u64), connection: u32, reply: &[u8]) -> Result<(), String> {
         self.reply[SEQID..SEQID + 4].copy_from_slice(&seqid.to_be_bytes());
         stamp(&mut self.reply[PAYLOAD..], connection, id);
         if reply == self.reply {
@@ -110,11 +129,16 @@ impl Workload for EchoLoad {
         }
         let length = 4 + length;
         let Some(reply) = received.get(..length) else { return Ok(Cut::Need) };
-        Ok(Cut::Reply { length, id: None, verdict: self.verdict(connection, reply) })
+        let Some(asked) = self.asked(connection, reply) else {
+            let verdict = Err("a reply to a call that does not wait for one".to_owned());
+            return Ok(Cut::Reply { length, id: None, verdict });
+        };
+        let id = self.any_order.then_some(asked.1);
+        Ok(Cut::Reply { length, id, verdict: self.verdict(asked, connection, reply) })
     }
 
     fn in_order(&self) -> bool {
-        true
+        !self.any_order
     }
 }
 
@@ -142,7 +166,7 @@ mod tests {
         let mut out = BytesMut::new();
         Dialect::FRAMED_BINARY.write(&reply.into(), &mut out);
         match load.cut(connection, &out) {
-            Ok(Cut::Reply { verdict, length, id: None }) if length == out.len() => verdict,
+            Ok(Cut::Reply { verdict, length, .. }) if length == out.len() => verdict,
             other => panic!("{other:?}"),
         }
     }
@@ -187,6 +211,17 @@ mod tests {
             assert_eq!(verdict(&mut load, 3, echo(&calls[3])), Ok(()));
             assert!(verdict(&mut load, 3, echo(&calls[3])).is_err(), "twice");
         }
+    }
+
+    #[test]
+    fn in_any_order_a_reply_is_known_by_its_number_and_must_still_be_its_calls_own() {
+        let mut load = EchoLoad::new(24).in_any_order();
+        let calls = [1, 2, 3].map(|id| call(&mut load, 3, id));
+        assert!(!load.in_order());
+        assert_eq!(verdict(&mut load, 3, echo(&calls[2])), Ok(()));
+        assert!(verdict(&mut load, 3, echo(&calls[2])).is_err(), "twice");
+        assert!(verdict(&mut load, 3, Message { seqid: 2, ..echo(&calls[0]) }).is_err(), "of another call");
+        assert_eq!(verdict(&mut load, 3, echo(&calls[0])), Ok(()));
     }
 
     #[test]

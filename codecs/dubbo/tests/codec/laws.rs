@@ -7,7 +7,7 @@ use codec_api::{Cause, Kind, OptionValue, Options, Side};
 use codec_dubbo::{Dubbo, MAX_MESSAGE_BYTES};
 
 /// The longest body that the codecs of this test take; a small one, so that the test is quick.
-const MAX_BODY: usize = 256 << 10;
+const MAX_BODY: u32 = 256 << 10;
 
 /// The kind of the recorded frame of this name.
 fn kind(name: &str) -> Kind {
@@ -68,7 +68,7 @@ fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
 
 /// What the kit is told of Dubbo.
 pub(crate) fn laws() -> Laws {
-    let options = Options([(MAX_MESSAGE_BYTES.to_owned(), OptionValue::Integer(MAX_BODY as i64))].into());
+    let options = Options([(MAX_MESSAGE_BYTES.to_owned(), OptionValue::Integer(MAX_BODY.into()))].into());
     Laws::of(Dubbo)
         .options(Side::Downstream, options.clone())
         .options(Side::Upstream, options)
@@ -81,7 +81,7 @@ pub(crate) fn laws() -> Laws {
         .message(Recorded::from_endpoint(Kind::Ping, "ping-of-an-endpoint", frame(0xe2, b"N")))
         .message(Recorded::from_endpoint(Kind::Notice, "other-event", frame(0xa2, b"\x05other")))
         .long(long)
-        .limit(16 + MAX_BODY)
+        .limit(16 + MAX_BODY as usize)
         .memory(64 << 10, |work| allocation_counter::measure(work).bytes_max)
 }
 

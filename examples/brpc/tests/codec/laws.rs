@@ -8,7 +8,7 @@ use codec_api::{Cause, OptionValue, Options, Side, Status};
 use codec_brpc::{Brpc, MAX_MESSAGE_BYTES};
 
 /// Meta and payload; the header's 12 bytes come to that.
-const LIMIT: usize = 16 << 10;
+const LIMIT: i64 = 16 << 10;
 
 fn request(name: &str, method: &str) -> Recorded {
     let bytes = vector(&format!("request-{name}"));
@@ -21,8 +21,7 @@ fn response(name: &str, status: Status) -> Recorded {
 
 /// What the kit is told of the protocol.
 pub fn laws() -> Laws {
-    let options =
-        Options(BTreeMap::from([(MAX_MESSAGE_BYTES.to_owned(), OptionValue::Integer(LIMIT as i64))]));
+    let options = Options(BTreeMap::from([(MAX_MESSAGE_BYTES.to_owned(), OptionValue::Integer(LIMIT))]));
     Laws::of(Brpc)
         .options(Side::Downstream, options.clone())
         .options(Side::Upstream, options)
@@ -44,7 +43,7 @@ pub fn laws() -> Laws {
         )
         .message(Recorded::request("empty", message(b"\x20\x07", b"")).refused(Cause::BadMessage))
         .long(|bytes| message(&request_meta(), &vec![7; bytes]))
-        .limit(12 + LIMIT)
+        .limit(12 + LIMIT as usize)
         .sets(&["x-law", "tier"])
         .memory(64 << 10, |work| allocation_counter::measure(work).bytes_max)
 }

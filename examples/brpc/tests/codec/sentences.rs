@@ -1,5 +1,7 @@
 //! What the codec does with single messages.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "functions of tests, which may fail")]
+
 use codec_api::{
     Attribute, Cause, Codec, Decoded, Edit, Edited, Edits, Found, Kind, LocalReply, Message, Options, Out,
     Outgoing, Protocol, Raw, RequestHead, Side, Span, Status,

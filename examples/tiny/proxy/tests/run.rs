@@ -50,7 +50,7 @@ fn proxy(folder: &Path, ports: [u16; 2]) -> Proxy {
     let listening = next();
     let address =
         listening.strip_prefix("listening store.demo.example:7100 ").map(|address| address.parse().unwrap());
-    let proxy = Proxy { child, address: address.unwrap_or_else(|| panic!("it says {listening:?}")) };
+    let proxy = Proxy { child, address: address.expect("it says first where it listens") };
     assert_eq!(next(), "ready");
     proxy
 }

@@ -1,5 +1,7 @@
 //! tRPC for Java, both sides, through a proxy that has this codec: `metactl-trpc` with this example's YAML.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "functions of tests, which may fail")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +12,7 @@ use peers::process::{Metactl, Process};
 
 const SERVICE: &str = "greeter.example:8003";
 /// How long a virtual machine may take to start, and each call; clients give up after 20 s.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long Maven may take, downloads included.
 const BUILD: Duration = Duration::from_mins(5);
 

@@ -8,7 +8,7 @@ use codec_api::{Cause, OptionValue, Options, Side, Status};
 use codec_trpc::{MAX_MESSAGE_BYTES, Trpc};
 
 /// The whole frame.
-const LIMIT: usize = 16 << 10;
+const LIMIT: i64 = 16 << 10;
 
 fn request(name: &str, func: &str) -> Recorded {
     known(Recorded::request(name, vector(&format!("request-{name}"))), func)
@@ -25,7 +25,7 @@ fn response(name: &str, status: Status) -> Recorded {
 
 /// What the kit is told of the protocol.
 pub fn laws() -> Laws {
-    let limit = OptionValue::Integer(LIMIT as i64);
+    let limit = OptionValue::Integer(LIMIT);
     let options = Options(BTreeMap::from([(MAX_MESSAGE_BYTES.to_owned(), limit)]));
     let keys = request("keys", "Greet").shows("tier", "batch").shows("X", "y").payload(b"\x0a\x03Bob");
     let open = Recorded::request("open", vector("open-stream")).refused(Cause::Unsupported);
@@ -44,7 +44,7 @@ pub fn laws() -> Laws {
         .message(response("no-func", Status::ServerError).payload(b""))
         .message(open)
         .long(|bytes| frame(0, 0, 7, &[&b"\x18\x07"[..], &field(0x3a, b"/a.B/C")].concat(), &vec![7; bytes]))
-        .limit(LIMIT)
+        .limit(LIMIT as usize)
         .sets(&["x-law", "tier"])
         .memory(64 << 10, |work| allocation_counter::measure(work).bytes_max)
 }

@@ -276,7 +276,7 @@ mod tests {
         let named = core::SocketAddress {
             address: "::1".to_owned(),
             protocol: core::socket_address::Protocol::Udp.into(),
-            port_specifier: Some(core::socket_address::PortSpecifier::NamedPort("dubbo".to_owned())),
+            port_specifier: Some(core::socket_address::PortSpecifier::NamedPort("rpc".to_owned())),
             ..Default::default()
         };
         let port = named.clone();
