@@ -10,6 +10,8 @@ PYTHON := $(THRIFT)-python/target/venv/bin/thrift-installed
 NODE := $(THRIFT)-node/node_modules/.package-lock.json
 GO := $(THRIFT)-go/target/thrift-interop
 THRIFT_JAR := $(THRIFT)-java/target/thrift-interop.jar
+# The third parties' programs of the examples.
+EXAMPLE_JARS := examples/brpc/interop/target/brpc-interop.jar examples/trpc/interop/target/trpc-interop.jar
 DENY_VERSION := 0.20.2
 
 # One set of packages for all who run a release build, so that nobody's build replaces another's.
@@ -63,7 +65,7 @@ check: ## Type-check everything, tests included
 release: ## Build the release binaries: metactl, dubbo-isolation, bench
 	cargo build --release $(RELEASE)
 
-interop: $(JAR) $(PYTHON) $(NODE) $(GO) $(THRIFT_JAR) ## Build the peers on Apache Dubbo's and Thrift's own libraries
+interop: $(JAR) $(PYTHON) $(NODE) $(GO) $(THRIFT_JAR) $(EXAMPLE_JARS) ## Build the peers on other people's own libraries: Dubbo, Thrift, bRPC, tRPC
 $(JAR): $(JAVA_PEER)/pom.xml $(shell find $(JAVA_PEER)/src -type f) | tools
 	cd $(JAVA_PEER) && mvn -q -B package
 	touch $@
@@ -81,6 +83,10 @@ $(THRIFT_JAR): $(THRIFT)-java/pom.xml $(shell find $(THRIFT)-java/src -type f) |
 	cd $(THRIFT)-java && mvn -q -B package
 	touch $@
 
+$(EXAMPLE_JARS): $(wildcard examples/*/interop/pom.xml) $(shell find examples/*/interop/src -type f) | tools
+	cd $(dir $@).. && mvn -q -B package
+	touch $@
+
 generate: ## Rewrite generated files: custom resource definitions, protocol buffers
 	UPDATE=1 cargo test -q -p crds -p xds --test generated
 
@@ -89,4 +95,4 @@ tools: ## Install what tests need and this machine lacks: Java, Maven, Python, N
 
 clean: ## Remove what was built
 	cargo clean
-	rm -rf $(JAVA_PEER)/target $(THRIFT)-python/target $(THRIFT)-node/node_modules $(THRIFT)-go/target $(THRIFT)-java/target
+	rm -rf $(JAVA_PEER)/target $(THRIFT)-python/target $(THRIFT)-node/node_modules $(THRIFT)-go/target $(THRIFT)-java/target $(dir $(EXAMPLE_JARS))

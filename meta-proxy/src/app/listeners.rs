@@ -85,7 +85,7 @@ impl Listeners {
     }
 
     /// Binds a listener and starts to accept its connections.
-    pub async fn bind(
+    pub fn bind(
         &mut self,
         spec: &ListenerSpec,
         elsewhere: &BTreeMap<(String, u16), SocketAddr>,

@@ -116,7 +116,7 @@ pub async fn run(
                 }
             }
             _ = bind_again.tick() => if proxy.listeners.has_unbound() {
-                proxy.bind().await;
+                proxy.bind();
             },
         }
     }
@@ -189,18 +189,18 @@ impl Proxy {
         self.overview.set(published(&self.state, &snapshot, self.listeners.addresses()));
         self.listeners.retain(&snapshot);
         self.workers.apply(&snapshot).await;
-        self.bind().await
+        self.bind()
     }
 
     /// Binds every listener that is not bound. Returns those that could not be.
-    async fn bind(&mut self) -> Vec<(String, String)> {
+    fn bind(&mut self) -> Vec<(String, String)> {
         let snapshot = self.overview.snapshot();
         let mut failed = Vec::new();
         for spec in snapshot.listeners.values() {
             if self.listeners.is_bound(&spec.model.name) {
                 continue;
             }
-            if let Err(error) = self.listeners.bind(spec, &self.bootstrap.listen, &self.workers).await {
+            if let Err(error) = self.listeners.bind(spec, &self.bootstrap.listen, &self.workers) {
                 failed.push((spec.model.name.clone(), error));
             }
         }
