@@ -145,7 +145,7 @@ fn mistakes_are_named_with_their_place_and_what_would_be_right() {
         ),
         (
             one("responseMutation: [{key: a, value: b}, {key: A, value: c}]"),
-            "33:48: error: MetaRouter shop/orders: spec.routes[0].responseMutation[1].key: [0] sets A too: keys are the same whatever their case",
+            "33:50: error: MetaRouter shop/orders: spec.routes[0].responseMutation[1].key: [0] sets A too: keys are the same whatever their case",
         ),
         (
             one("wieght: 5"),

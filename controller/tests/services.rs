@@ -200,7 +200,7 @@ fn mistakes_in_services_are_named() {
         (
             "ports: [{number: 1, name: tcp-metaprotocol-duboo}]\nresolution: DNS",
             "6:29: error: ServiceEntry shop/a: spec.ports[0].name: port tcp-metaprotocol-duboo names no protocol (did you mean \
-             `dubbo`?); there are dubbo and what ApplicationProtocol objects register",
+             `dubbo`?); there are dubbo, thrift and what ApplicationProtocol objects register",
         ),
         (
             "ports: [{number: 1, name: tcp-metaprotocol-dubbo}]",

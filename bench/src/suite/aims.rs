@@ -15,6 +15,9 @@ const ROUNDS: usize = 5;
 const TIMES: (u64, u64) = (250, 700);
 /// The same in an open loop, which makes fewer calls in that time.
 const OPEN_TIMES: (u64, u64) = (300, 1_500);
+/// A figure of what was measured.
+type Shown = fn(&contest::Measured) -> f64;
+
 /// Most connections of haproxy.
 const CONNECTIONS: u64 = 2_000;
 
@@ -63,7 +66,7 @@ fn kinds(suite: &Suite) -> Vec<Kind> {
 /// What the aim asks for of this row: one setting of ours, and the better one of Envoy's.
 fn goal(aim: &Aim, row: &Row) -> Goal {
     let (figure, unit) = match aim.figure {
-        Figure::Cpu => ((|one| one.micros_per_request) as fn(&contest::Measured) -> f64, "CPU µs"),
+        Figure::Cpu => ((|one| one.micros_per_request) as Shown, "CPU µs"),
         Figure::P99 => ((|one: &contest::Measured| one.p99_us) as _, "p99 µs"),
     };
     let mut figures: Vec<(String, f64)> = Vec::new();
@@ -98,7 +101,7 @@ fn text(suite: &Suite, goals: &[Goal], rows: &[(Load, Row)]) -> String {
     let names: Vec<_> = first.results.iter().map(|(name, _)| name.as_str()).collect();
     // Writing to a string cannot fail, here and below.
     let _ = writeln!(out, "| | {} |\n{}|", names.join(" | "), "|---".repeat(names.len() + 1));
-    let figures: [(&str, fn(&contest::Measured) -> f64); 4] = [
+    let figures: [(&str, Shown); 4] = [
         ("CPU µs", |one| one.micros_per_request),
         ("requests/s", |one| one.per_second),
         ("p50 µs", |one| one.p50_us),
