@@ -41,7 +41,7 @@ bench: release ## Compare with Envoy and write docs/benchmarks.md (QUICK=1: thre
 fuzz: ## Try mutated messages on each codec for SECONDS (60) each; keeps what breaks a law in target/fuzz-failures
 	@for target in $(FUZZ); do \
 		package=$$(sed -n 's/^name = "\(.*\)"/\1/p' $$(dirname $$target)/../Cargo.toml | head -1); \
-		cargo run -q --release -p $$package --example fuzz -- \
+		cargo run -q --release -p $$package --example fuzz-$${package#codec-} -- \
 			--seconds $(or $(SECONDS),60) --save $(TARGET)/fuzz-failures $(ARGS) || exit 1; \
 	done
 
