@@ -161,21 +161,20 @@ metadata: {name: payments, namespace: bank}
 spec:
   host: payments.bank.svc.cluster.local
   trafficPolicy:
-    loadBalancer: {consistentHash: {httpHeaderName: account}}
+    loadBalancer: {consistentHash: {httpHeaderName: account, minimumRingSize: 2048}}
     outlierDetection: {consecutive5xxErrors: 3, interval: 5s, baseEjectionTime: 20s}
     connectionPool: {tcp: {maxConnections: 10, connectTimeout: 2s}}
   subsets:
   - {name: v1, labels: {version: v1}}
-  - {name: v2, labels: {version: v2}, trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: tenant}}}}
+  - {name: v2, labels: {version: v2}, trafficPolicy: {loadBalancer: {consistentHash: {httpCookie: {name: c, ttl: 0s}}}}}
 ";
     let object = "warning: DestinationRule bank/payments: spec.";
     let no = "not supported yet, so it has no effect";
     assert_eq!(
         about(&[SERVICE, rule]),
         [
-            format!("{object}trafficPolicy.loadBalancer.consistentHash: {no}"),
             format!("{object}trafficPolicy.outlierDetection: {no}"),
-            format!("{object}subsets[1].trafficPolicy.loadBalancer.consistentHash: {no}"),
+            format!("{object}subsets[1].trafficPolicy.loadBalancer.consistentHash.httpCookie: {no}"),
         ]
     );
 }

@@ -55,6 +55,14 @@ fn a_route_means_what_it_says() {
             vec!["routes[0] -> @v1 100% copy @v2 125000"],
         ),
         (
+            one(&format!("mirror: {{host: {HOST}}}\nmirrorRequests: all")),
+            vec!["routes[0] -> @v1 100% copy @ 1000000"],
+        ),
+        (
+            one(&format!("mirror: {{host: {HOST}}}\nmirrorPercentage: {{value: 5}}\nmirrorRequests: writes")),
+            vec!["routes[0] -> @v1 100% copy of writes @ 50000"],
+        ),
+        (
             format!("routes: [{{route: [{{{v1}, weight: 90}}, {{{v2}, weight: 10}}]}}]"),
             vec!["routes[0] -> @v1 90% -> @v2 10%"],
         ),
@@ -136,6 +144,10 @@ fn mistakes_are_named_with_their_place_and_what_would_be_right() {
             "33:5: error: MetaRouter shop/orders: spec.routes[0].mirrorPercentage: says how much to copy, but there is no `mirror` that says where to",
         ),
         (
+            one("mirrorRequests: writes"),
+            "33:21: error: MetaRouter shop/orders: spec.routes[0].mirrorRequests: says what to copy, but there is no `mirror` that says where to",
+        ),
+        (
             one(&format!("mirror: {{host: {HOST}}}\nmirrorPercentage: {{value: 0}}")),
             "34:31: error: MetaRouter shop/orders: spec.routes[0].mirrorPercentage.value: must be more than 0 and at most 100, not 0",
         ),
@@ -149,7 +161,7 @@ fn mistakes_are_named_with_their_place_and_what_would_be_right() {
         ),
         (
             one("wieght: 5"),
-            "33:5: error: MetaRouter shop/orders: spec.routes[0].wieght: no such field; there are match, mirror, mirrorPercentage, name, requestMutation, responseMutation, route, timeout",
+            "33:5: error: MetaRouter shop/orders: spec.routes[0].wieght: no such field; there are match, mirror, mirrorPercentage, mirrorRequests, name, requestMutation, responseMutation, route, timeout",
         ),
         (
             one("match: {attributes: {method: {regex: '('}}}"),

@@ -200,7 +200,7 @@ fn mistakes_in_services_are_named() {
         (
             "ports: [{number: 1, name: tcp-metaprotocol-duboo}]\nresolution: DNS",
             "6:29: error: ServiceEntry shop/a: spec.ports[0].name: port tcp-metaprotocol-duboo names no protocol (did you mean \
-             `dubbo`?); there are dubbo, thrift and what ApplicationProtocol objects register",
+             `dubbo`?); there are dubbo, redis, thrift and what ApplicationProtocol objects register",
         ),
         (
             "ports: [{number: 1, name: tcp-metaprotocol-dubbo}]",
@@ -299,11 +299,6 @@ fn mistakes_in_rules_are_named_and_the_rest_applies() {
             "{loadBalancer: {simple: RANDOM}}",
             "18:63: warning: DestinationRule shop/orders: spec.trafficPolicy.loadBalancer.simple: RANDOM is not supported yet; \
              requests go to the less loaded endpoint of two",
-        ),
-        (
-            "{loadBalancer: {consistentHash: {httpHeaderName: a}}}",
-            "18:55: warning: DestinationRule shop/orders: spec.trafficPolicy.loadBalancer.consistentHash: not supported yet, so it \
-             has no effect",
         ),
         (
             "{connectionPool: {tcp: {connectTimeout: 0s}}}",

@@ -86,6 +86,9 @@ pub struct Route {
     /// Share of the requests that are copied. Absent: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror_percentage: Option<Percent>,
+    /// Addition: which requests are copied. Absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror_requests: Option<MirrorRequests>,
     /// Addition: from the whole request received to the whole reply received, such as `1500ms`. `0s`: no limit.
     /// Absent: the codec's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -191,6 +194,18 @@ pub struct PortSelector {
     /// The service's port, not its endpoints'.
     #[schemars(with = "i32", range(min = 1, max = 65_535))]
     pub number: u16,
+}
+
+/// Addition: which requests are copied, or a share of them: `all` (as when absent), or `writes`, those that change data;
+/// refused where the protocol does not tell them from others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MirrorRequests {
+    /// Whatever they do.
+    #[default]
+    All,
+    /// Those that change data.
+    Writes,
 }
 
 /// A percentage with fractions.

@@ -172,7 +172,7 @@ fn what_a_vanished_client_had_asked_is_recorded_as_cancelled() {
         client.send(&Frame::request(1, "silent")).await;
         client.send(&Frame::new(b'p', 2, "", b"")).await;
         assert_eq!(client.receive().await.unwrap().kind, b'o');
-        client.send_bytes(b"part of a message").await;
+        client.send_bytes(&Frame::request(3, "cut").encode()[..7]).await;
         drop(client);
         let mut other = world.client();
         other.send(&Frame::request(2, "get")).await;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use codec_api::Attribute;
-use meta_proxy::model::{Discovery, Route, RouteAction, Service};
+use meta_proxy::model::{Discovery, LoadBalancing, Route, RouteAction, Service};
 use meta_proxy::route::Attributes;
 use meta_proxy::xds::{Codecs, Entry, Listener, State};
 
@@ -94,7 +94,8 @@ fn describe(state: &State, route: &Route, text: &mut String) {
         describe_cluster(state, "cluster  ", &target.name, &share, text);
     }
     if let Some(mirror) = &route.mirror {
-        let share = format!(" ({} %)", f64::from(mirror.millionths) / 10_000.0);
+        let what = if mirror.writes_only { " of what changes data" } else { "" };
+        let share = format!(" ({} %{what})", f64::from(mirror.millionths) / 10_000.0);
         describe_cluster(state, "mirror   ", &mirror.cluster, &share, text);
     }
     let _ = match route.timeout {
@@ -112,6 +113,9 @@ fn describe_cluster(state: &State, what: &str, name: &str, share: &str, text: &m
         let _ = writeln!(text, "          not known");
         return;
     };
+    if let Some(words) = hashed(&cluster.value.model.balancing) {
+        let _ = writeln!(text, "          {words}");
+    }
     if let Discovery::Dns(names) = &cluster.value.model.discovery {
         for name in names {
             let _ = writeln!(text, "          DNS {name}");
@@ -125,6 +129,15 @@ fn describe_cluster(state: &State, what: &str, name: &str, share: &str, text: &m
     }
     for endpoint in all {
         let _ = writeln!(text, "          {}", endpoint.address);
+    }
+}
+
+/// What decides between the endpoints, if it is something of the request.
+fn hashed(balancing: &LoadBalancing) -> Option<String> {
+    match balancing {
+        LoadBalancing::LeastRequest | LoadBalancing::RoundRobin => None,
+        LoadBalancing::RingHash { attribute, .. } => Some(format!("hashed by {attribute} (ring)")),
+        LoadBalancing::Maglev { attribute, .. } => Some(format!("hashed by {attribute} (Maglev)")),
     }
 }
 

@@ -4,11 +4,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use codec_dubbo::Dubbo;
+use codec_redis::Redis;
 use codec_thrift::Thrift;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    metactl::main(vec![Arc::new(Dubbo), Arc::new(Thrift)])
+    metactl::main(vec![Arc::new(Dubbo), Arc::new(Thrift), Arc::new(Redis)])
 }

@@ -4,7 +4,7 @@
 //! `metactl` compares this list with the codecs that are linked. Further names come from `ApplicationProtocol` objects.
 
 /// The built-in protocols, in the order in which documentation lists them.
-pub const BUILT_IN: &[&str] = &["dubbo", "thrift"];
+pub const BUILT_IN: &[&str] = &["dubbo", "thrift", "redis"];
 
 /// What `ApplicationProtocol.spec.codec` calls a built-in codec: Aeraki's names for them.
 pub fn codec_name(protocol: &str) -> String {

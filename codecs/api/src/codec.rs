@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Attribute, Conduct, Edit, Edited, Found, LocalReply, Message, OptionError, Options, Out, Raw, Refusal,
-    RequestHead,
+    After, Answer, Attribute, Cause, Conduct, Edit, Edited, Found, LocalReply, Message, OptionError, Options,
+    Out, Raw, Refusal, RequestHead, Shares, Span,
 };
 
 /// A protocol, as registered with the proxy. One value serves the whole process.
@@ -88,10 +88,15 @@ pub enum Sharing {
 ///    has written nothing.
 ///
 /// On a side that is [`Order::InOrder`](crate::Order::InOrder), a client's codec is asked for its answers (`encode`,
-/// `write`, `local_reply`) in the order of the requests that it decoded, exactly one for each [`Kind::Request`] and for
-/// each [`Rejected`] with an `answer`. It may therefore keep a queue of what it has decoded.
+/// `write`, `local_reply`, `answer`, `merge`) in the order of the requests that it decoded, exactly one for each
+/// [`Kind::Request`] and [`Kind::Own`], and for each [`Rejected`] with an `answer`; a response with
+/// [`Flow::more`](crate::Flow::more) comes before the one that counts. It may therefore keep a queue of what it has
+/// decoded. `encode` of a [`Kind::Push`] comes between them and answers nothing. An endpoint's codec on such a side is
+/// shown responses in the order of the requests that it wrote, those of `prelude`, `prepare` and `ping` included.
 ///
 /// [`Kind::Request`]: crate::Kind::Request
+/// [`Kind::Own`]: crate::Kind::Own
+/// [`Kind::Push`]: crate::Kind::Push
 pub trait Codec {
     /// Looks at the start of `input` for one message.
     fn decode(&mut self, input: &[u8]) -> Result<Decoded, DecodeError>;
@@ -138,6 +143,73 @@ pub trait Codec {
     /// has no such notice.
     fn going_away(&mut self, out: &mut Out) {
         let _ = out;
+    }
+
+    /// Downstream: answers a [`Kind::Own`](crate::Kind::Own) that this codec decoded, in its turn.
+    fn answer(&mut self, request: &Outgoing<'_>, out: &mut Out) -> After {
+        let _ = (request, out);
+        After::Stay
+    }
+
+    /// Downstream: what an upstream connection must have been set up with to carry this client's next request. Equal
+    /// bytes share connections; no bytes need no setting up. It may change when a request with
+    /// [`Affinity::Session`](crate::Affinity::Session) or a [`Kind::Own`](crate::Kind::Own) is decoded, and when it is
+    /// answered: as soon as the former is decoded it is the session that this request asks for, and once it was refused
+    /// the one before. No longer than 64 KiB.
+    fn session(&self) -> &[u8] {
+        &[]
+    }
+
+    /// Upstream: sets a new connection up for clients of this session; tells how many responses must come before the
+    /// first request. One whose status is not [`Status::Ok`](crate::Status::Ok) ends the connection, and is the
+    /// response of each request that waited for it.
+    fn prelude(&mut self, session: &[u8], out: &mut Out) -> usize {
+        let _ = (session, out);
+        0
+    }
+
+    /// Upstream: writes what must be answered before this request, the first one of a client on a private connection,
+    /// may be sent; tells how many responses that takes. One whose status is not Ok is the request's response.
+    fn prepare(&mut self, request: &Message, out: &mut Out) -> usize {
+        let _ = (request, out);
+        0
+    }
+
+    /// Downstream: the parts of a request with [`Spread::Keys`](crate::Spread::Keys) that are hashed to find its
+    /// endpoints, in order. Called at most once for a message, and only where the cluster hashes by key.
+    fn keys(&mut self, message: &Message, bytes: &[u8], keys: &mut Vec<Span>) {
+        let _ = (message, bytes, keys);
+    }
+
+    /// Downstream: writes one share of a request whose keys belong to several endpoints, as a request of its own, and
+    /// says of it what `decode` would.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be split. Nothing is sent to anyone, and its client gets this for an answer.
+    fn split(
+        &mut self,
+        whole: &Outgoing<'_>,
+        shares: Shares<'_>,
+        share: u16,
+        part: &mut Vec<u8>,
+    ) -> Result<Message, Refusal> {
+        let _ = (whole, shares, share, part);
+        let text = "its keys belong to several endpoints".to_owned();
+        Err(Refusal { cause: Cause::Scattered, text })
+    }
+
+    /// Downstream: writes the one response to a request that went to several endpoints, in its turn. `answers` are in the
+    /// order of the shares.
+    fn merge(&mut self, request: RequestHead, shares: Shares<'_>, answers: &[Answer<'_>], out: &mut Out) {
+        let _ = (shares, answers);
+        let text = "this protocol does not merge responses";
+        self.local_reply(request, LocalReply { cause: Cause::Unsupported, text }, out);
+    }
+
+    /// Downstream: last words before the connection closes because of this error. Everything asked before is answered.
+    fn farewell(&mut self, error: &DecodeError, out: &mut Out) {
+        let _ = (error, out);
     }
 }
 

@@ -1,17 +1,33 @@
 //! How one side of a protocol behaves where its options have a say, and what routes may change of its messages.
 
+use std::time::Duration;
+
 use crate::{Cause, Sharing};
 
 /// How one side's connections behave. Made by [`Conduct::default`]; further fields may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Conduct {
-    /// Downstream: how a client finds the request that a response answers.
+    /// How a response of this side finds its request: downstream as the client expects it, upstream as endpoints
+    /// behave. An upstream side that is in order has no use for [`Outgoing::id`](crate::Outgoing::id).
     pub order: Order,
     /// Upstream: how connections are shared. `None`: as [`Properties::sharing`](crate::Properties::sharing) says.
+    /// Downstream: [`Sharing::PerDownstream`] gives each client connections of its own, whatever the cluster says;
+    /// other values mean nothing there.
     pub sharing: Option<Sharing>,
     /// Whether this side's messages have a place for attributes that a route sets.
     pub edits: Edits,
+    /// Upstream: how long a connection may be quiet before it is pinged. `None`: as
+    /// [`Properties::heartbeat`](crate::Properties::heartbeat) says.
+    pub heartbeat: Option<Duration>,
+    /// Downstream: bytes that may wait for a client which does not read, before its requests are no longer read.
+    /// `None`: 1 MiB.
+    pub unread_limit: Option<usize>,
+    /// Values of head fields that the codec knows by heart, see [`Span::word`](crate::Span::word).
+    pub words: &'static [&'static str],
+    /// The attribute whose values [`Codec::keys`](crate::Codec::keys) gives. In a cluster that hashes by it, what a key
+    /// stands for lives on one endpoint: a request never goes to another one instead.
+    pub keys: Option<&'static str>,
 }
 
 /// How responses find their requests.

@@ -105,6 +105,7 @@
 mod attribute;
 mod codec;
 mod conduct;
+mod flow;
 #[cfg(feature = "laws")]
 pub mod laws;
 mod message;
@@ -116,6 +117,7 @@ pub use codec::{
     Codec, DecodeError, Decoded, Factory, Outgoing, Properties, Protocol, Rejected, Sharing, Side,
 };
 pub use conduct::{Conduct, Edit, Edited, Edits, Order, Refusal};
+pub use flow::{Affinity, After, Answer, Flow, Shares, Spread};
 pub use message::{Cause, Kind, LocalReply, MAX_HEAD, Message, RequestHead, Span, Status};
 pub use options::{OptionError, OptionValue, Options};
 pub use out::{COPY_BELOW, Out, Raw};

@@ -3,6 +3,8 @@
 //! A [`Message`] owns none of the message's bytes. It is a small plain value of offsets into them, so that decoding
 //! costs no allocation and an untouched message is written back byte for byte.
 
+use crate::Flow;
+
 /// Head fields that a message can carry; see [`Properties::head`](crate::Properties::head).
 pub const MAX_HEAD: usize = 6;
 
@@ -25,6 +27,11 @@ pub enum Kind {
     ComeBack,
     /// A notice that concerns this connection only; it is counted and dropped.
     Notice,
+    /// From a client: asks for exactly one response, which [`Codec::answer`](crate::Codec::answer) gives in its turn.
+    Own,
+    /// From an endpoint, unasked: for the client whose private connection it came on. Written by
+    /// [`Codec::encode`](crate::Codec::encode) at once.
+    Push,
 }
 
 /// How a response ended, in terms that every protocol shares.
@@ -56,6 +63,9 @@ impl Status {
     }
 }
 
+/// Marks a [`Span`] that is a word.
+const WORD: u32 = u32::MAX - 1;
+
 /// A range of bytes inside a message, or nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Span {
@@ -70,6 +80,18 @@ impl Span {
     /// The field exists, but not as bytes of the message: [`Codec::attributes`](crate::Codec::attributes) offers it.
     /// A condition on it makes a route look for late attributes.
     pub const LATE: Self = Self { start: u32::MAX, end: 0 };
+
+    /// The field is `words[index]` of [`Conduct::words`](crate::Conduct::words): a value that the codec knows by heart and
+    /// that does not stand in the message as it is to be compared.
+    pub const fn word(index: u16) -> Self {
+        Self { start: WORD, end: index as u32 }
+    }
+
+    /// The index of a [`Span::word`].
+    #[inline]
+    pub fn as_word(self) -> Option<usize> {
+        (self.start == WORD).then_some(self.end as usize)
+    }
 
     /// Bytes `start..end` of the message. Offsets from 4 GiB on make it [`Span::NONE`]; no message is that long.
     pub fn new(start: usize, end: usize) -> Self {
@@ -110,12 +132,23 @@ pub struct Message {
     /// The reason why this message's attributes cannot be seen, such as the name of its serialization. Such a message
     /// matches only routes without conditions.
     pub opaque: Option<&'static str>,
+    /// Which way it takes; [`Flow::default`] for a plain request or response.
+    pub flow: Flow,
 }
 
 impl Message {
     /// A message of `len` bytes with everything else empty.
     pub fn new(kind: Kind, len: usize) -> Self {
-        Self { kind, len, id: 0, status: Status::Ok, context: 0, head: [Span::NONE; MAX_HEAD], opaque: None }
+        Self {
+            kind,
+            len,
+            id: 0,
+            status: Status::Ok,
+            context: 0,
+            head: [Span::NONE; MAX_HEAD],
+            opaque: None,
+            flow: Flow::default(),
+        }
     }
 
     /// What must be kept of a request to answer it locally.
@@ -161,11 +194,13 @@ pub enum Cause {
     BadMessage,
     /// Understood, but this proxy does not serve it.
     Unsupported,
+    /// Its keys belong to several endpoints, or to another one than its client is pinned to.
+    Scattered,
 }
 
 impl Cause {
     /// All of them, in declaration order; for tests that each has a reply.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NoRoute,
         Self::Misconfigured,
         Self::NoEndpoint,
@@ -178,6 +213,7 @@ impl Cause {
         Self::TooLarge,
         Self::BadMessage,
         Self::Unsupported,
+        Self::Scattered,
     ];
 }
 

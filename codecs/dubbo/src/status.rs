@@ -63,7 +63,7 @@ pub(crate) fn reply(cause: Cause) -> Reply {
         Cause::TooLarge => Reply::Status(90),
         Cause::Overload | Cause::RateLimited => Reply::Exception(LIMIT_EXCEEDED),
         Cause::Denied => Reply::Exception(FORBIDDEN),
-        Cause::Unsupported => Reply::Exception(UNKNOWN),
+        Cause::Unsupported | Cause::Scattered => Reply::Exception(UNKNOWN),
     }
 }
 

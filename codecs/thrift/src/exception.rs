@@ -39,6 +39,7 @@ pub(crate) fn reply(cause: Cause) -> (i32, &'static str) {
         Cause::TooLarge => (PROTOCOL_ERROR, "too large"),
         Cause::BadMessage => (PROTOCOL_ERROR, "bad message"),
         Cause::Unsupported => (UNSUPPORTED_CLIENT_TYPE, "unsupported"),
+        Cause::Scattered => (UNSUPPORTED_CLIENT_TYPE, "scattered"),
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) fn check(
                 path,
                 findings,
             );
+            choice(text, schema, path, findings);
             Value::String(text.clone())
         }
         (Content::Bool(value), Some("boolean")) => Value::Bool(*value),
@@ -132,6 +133,17 @@ fn limits(
     findings.invalid.push((path.clone(), message));
 }
 
+/// A text of which only some are allowed.
+fn choice(text: &str, schema: &JSONSchemaProps, path: &FieldPath, findings: &mut Findings) {
+    let Some(allowed) = &schema.enum_ else { return };
+    let allowed: Vec<&str> = allowed.iter().filter_map(|value| value.0.as_str()).collect();
+    if !allowed.contains(&text) {
+        let hint = nearest::hint(text, allowed.iter().copied());
+        let message = format!("must be {}, not {text:?}{hint}", allowed.join(" or "));
+        findings.invalid.push((path.clone(), message));
+    }
+}
+
 fn mismatch(content: &Content, expected: Option<&str>) -> String {
     let expected = match expected {
         Some("object") => "an object",
@@ -215,6 +227,10 @@ mod tests {
             (
                 "{hosts: [a], routes: [{match: {attributes: {m: {suffix: x}}}, route: [{destination: {host: a}}]}]}",
                 "spec.routes[0].match.attributes.m.suffix: no such field; there are exact, not, prefix, present, regex",
+            ),
+            (
+                "{hosts: [a], routes: [{mirrorRequests: write, route: [{destination: {host: a}}]}]}",
+                "spec.routes[0].mirrorRequests: must be all or writes, not \"write\" (did you mean `writes`?)",
             ),
         ];
         for (spec, expected) in rows {

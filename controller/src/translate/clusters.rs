@@ -78,8 +78,8 @@ impl Clusters {
             .iter()
             .filter(|endpoint| subset.is_none_or(|subset| subset.selects(&endpoint.labels)));
         let settings = match (subset, rule) {
-            (Some(subset), _) => subset.settings,
-            (None, Some(rule)) => rule.settings,
+            (Some(subset), _) => subset.settings.clone(),
+            (None, Some(rule)) => rule.settings.clone(),
             (None, None) => Settings::default(),
         };
         let mut origins = vec![service.object.origin(&port.path)];

@@ -10,6 +10,7 @@ use crds::FreeForm;
 use prost::{Message, Name};
 use serde_json::Value;
 use xds::envoy::envoy::config::cluster::v3 as cluster_v3;
+use xds::envoy::envoy::config::cluster::v3::cluster::{LbConfig, LbPolicy, MaglevLbConfig, RingHashLbConfig};
 use xds::envoy::envoy::config::core::v3 as core;
 use xds::envoy::envoy::config::endpoint::v3 as endpoint_v3;
 use xds::envoy::envoy::config::listener::v3 as listener_v3;
@@ -88,9 +89,11 @@ fn route(route: &Route) -> v1::Route {
             let weighted =
                 |(id, weight): &(ClusterId, u32)| v1::WeightedCluster { name: id.name(), weight: *weight };
             message.clusters = clusters.iter().map(weighted).collect();
-            message.mirror = mirror
-                .as_ref()
-                .map(|(id, millionths)| v1::Mirror { cluster: id.name(), millionths: *millionths });
+            message.mirror = mirror.as_ref().map(|mirror| v1::Mirror {
+                cluster: mirror.cluster.name(),
+                millionths: mirror.millionths,
+                writes_only: mirror.writes_only,
+            });
             message.timeout = timeout.map(duration);
         }
     }
@@ -118,21 +121,20 @@ fn attribute(attribute: &AttributeMatcher) -> v1::AttributeMatcher {
 }
 
 pub(crate) fn cluster(traced: &Traced<Cluster>) -> Resource {
-    use cluster_v3::cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig, LbPolicy};
+    use cluster_v3::cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig};
     let Cluster { name, codec, options, discovery, settings } = &traced.value;
+    let (lb_policy, lb_config, hash_attribute) = balancing(&settings.balancing);
     let policy = v1::ClusterPolicy {
         protocol: codec.clone(),
         options: options_struct(options),
         idle_timeout: settings.idle_timeout.map(duration),
-    };
-    let lb_policy = match settings.balancing {
-        Balancing::LeastRequest => LbPolicy::LeastRequest,
-        Balancing::RoundRobin => LbPolicy::RoundRobin,
+        hash_attribute,
     };
     let mut message = cluster_v3::Cluster {
         name: name.clone(),
         connect_timeout: settings.connect_timeout.map(duration),
         lb_policy: lb_policy.into(),
+        lb_config,
         circuit_breakers: circuit_breakers(settings),
         metadata: Some(core::Metadata {
             typed_filter_metadata: HashMap::from([(xds::CLUSTER_POLICY_KEY.to_owned(), any(&policy))]),
@@ -154,6 +156,24 @@ pub(crate) fn cluster(traced: &Traced<Cluster>) -> Resource {
     };
     message.cluster_discovery_type = Some(ClusterDiscoveryType::Type(discovery_type.into()));
     resource(ResourceType::Cluster, name.clone(), traced, &message)
+}
+
+/// How an endpoint is chosen, and the attribute that is hashed, if one is.
+fn balancing(balancing: &Balancing) -> (LbPolicy, Option<LbConfig>, String) {
+    let wrapped = |value: Option<u64>| value.map(|value| protobuf::UInt64Value { value });
+    match balancing {
+        Balancing::LeastRequest => (LbPolicy::LeastRequest, None, String::new()),
+        Balancing::RoundRobin => (LbPolicy::RoundRobin, None, String::new()),
+        Balancing::RingHash { attribute, minimum_ring_size } => {
+            let minimum_ring_size = wrapped(*minimum_ring_size);
+            let config = RingHashLbConfig { minimum_ring_size, ..Default::default() };
+            (LbPolicy::RingHash, Some(LbConfig::RingHashLbConfig(config)), attribute.clone())
+        }
+        Balancing::Maglev { attribute, table_size } => {
+            let config = MaglevLbConfig { table_size: wrapped(*table_size) };
+            (LbPolicy::Maglev, Some(LbConfig::MaglevLbConfig(config)), attribute.clone())
+        }
+    }
 }
 
 fn circuit_breakers(settings: &Settings) -> Option<cluster_v3::CircuitBreakers> {

@@ -55,8 +55,7 @@ pub(crate) enum Action {
     Forward {
         /// Never empty; weights sum to 100.
         clusters: Vec<(ClusterId, u32)>,
-        /// And the share that is copied, in millionths.
-        mirror: Option<(ClusterId, u32)>,
+        mirror: Option<Mirror>,
         /// `None`: the codec's default; zero: none.
         timeout: Option<Duration>,
         /// Attributes to set in requests: names and values.
@@ -75,8 +74,18 @@ impl Action {
             Self::Forward { clusters, mirror, .. } => (clusters.as_slice(), mirror.as_ref()),
             Self::Misconfigured(_) => (&[][..], None),
         };
-        clusters.iter().map(|(cluster, _)| cluster).chain(mirror.map(|(cluster, _)| cluster))
+        clusters.iter().map(|(cluster, _)| cluster).chain(mirror.map(|mirror| &mirror.cluster))
     }
+}
+
+/// Where copies of a route's requests go.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Mirror {
+    pub(crate) cluster: ClusterId,
+    /// The share that is copied, in millionths.
+    pub(crate) millionths: u32,
+    /// Only of requests that change data.
+    pub(crate) writes_only: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -136,7 +145,7 @@ pub(crate) enum Discovery {
 }
 
 /// What a `DestinationRule` says about a cluster.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Settings {
     pub(crate) balancing: Balancing,
     pub(crate) connect_timeout: Option<Duration>,
@@ -146,11 +155,25 @@ pub(crate) struct Settings {
     pub(crate) max_requests: Option<u32>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+/// How an endpoint is chosen. Sizes are as written: the proxy refuses a cluster with one that cannot be, since keys that
+/// go anywhere meanwhile would be worse.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Balancing {
     #[default]
     LeastRequest,
     RoundRobin,
+    RingHash {
+        /// Name of the attribute.
+        attribute: String,
+        /// `None`: as large as usual.
+        minimum_ring_size: Option<u64>,
+    },
+    Maglev {
+        /// Name of the attribute.
+        attribute: String,
+        /// `None`: as large as usual.
+        table_size: Option<u64>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use crds::{Destination, KeyValue, MetaRouterSpec, Percent};
+use crds::{Destination, KeyValue, MetaRouterSpec, MirrorRequests, Percent};
 
-use super::model::{Action, ClusterId, Route, RouteConfiguration, Traced};
+use super::model::{Action, ClusterId, Mirror, Route, RouteConfiguration, Traced};
 use super::report::Report;
 use super::routers::Routers;
 use super::rules::Rules;
@@ -238,7 +238,7 @@ impl Reader<'_, '_> {
         Err(format!("{} defines no subset {subset}{hint}; it defines {known}", rule.object.describe()))
     }
 
-    fn mirror(&mut self, i: usize, path: &FieldPath) -> Option<(ClusterId, u32)> {
+    fn mirror(&mut self, i: usize, path: &FieldPath) -> Option<Mirror> {
         let route = &self.router.spec.routes[i];
         let share = route.mirror_percentage.map_or(Ok(ALL_IN_MILLIONTHS), millionths);
         let share = share.unwrap_or_else(|message| {
@@ -250,9 +250,15 @@ impl Reader<'_, '_> {
                 let message = "says how much to copy, but there is no `mirror` that says where to".to_owned();
                 self.problem(&path.field("mirrorPercentage"), message);
             }
+            if route.mirror_requests.is_some() {
+                let message = "says what to copy, but there is no `mirror` that says where to".to_owned();
+                self.problem(&path.field("mirrorRequests"), message);
+            }
             return None;
         };
-        Some((self.cluster(mirror, &path.field("mirror"))?, share))
+        let writes_only = route.mirror_requests == Some(MirrorRequests::Writes);
+        let cluster = self.cluster(mirror, &path.field("mirror"))?;
+        Some(Mirror { cluster, millionths: share, writes_only })
     }
 
     fn timeout(&mut self, text: &str, path: &FieldPath) -> Option<Duration> {

@@ -12,8 +12,7 @@ use crds::istio::{DestinationRuleSpec, Labels, TrafficPolicy};
 use super::model::{Balancing, Settings};
 use super::report::Report;
 use super::services::{Service, Services};
-use super::{Options, duration};
-use crate::nearest;
+use super::{Options, balancing, duration};
 use crate::object::{Key, Object, Objects};
 use crate::tree::FieldPath;
 
@@ -146,14 +145,14 @@ fn rule<'a>(object: &'a Object<DestinationRuleSpec>, report: &mut Report) -> Rul
             continue;
         }
         let own = Policy::read(object, subset.traffic_policy.as_ref(), &path.field("trafficPolicy"), report);
-        let settings = own.or(whole).settings();
+        let settings = own.or(whole.clone()).settings();
         subsets.insert(subset.name.as_str(), Subset { labels: &subset.labels, settings, path });
     }
     Rule { object, settings: whole.settings(), subsets }
 }
 
 /// What one `trafficPolicy` says; `None`: nothing.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Policy {
     balancing: Option<Balancing>,
     connect_timeout: Option<Duration>,
@@ -173,8 +172,8 @@ impl Policy {
     ) -> Self {
         let mut read = Self::default();
         let Some(policy) = policy else { return read };
-        if let Some(simple) = policy.load_balancer.as_ref().and_then(|balancer| balancer.simple.as_deref()) {
-            read.balancing = balancing(object, simple, &path.field("loadBalancer").field("simple"), report);
+        if let Some(balancer) = &policy.load_balancer {
+            read.balancing = balancing::read(object, balancer, &path.field("loadBalancer"), report);
         }
         let pool = path.field("connectionPool");
         if let Some(tcp) = policy.connection_pool.as_ref().and_then(|pool| pool.tcp.as_ref()) {
@@ -220,31 +219,4 @@ impl Policy {
             max_requests: self.max_requests,
         }
     }
-}
-
-fn balancing(
-    object: &Object<DestinationRuleSpec>,
-    simple: &str,
-    path: &FieldPath,
-    report: &mut Report,
-) -> Option<Balancing> {
-    const SERVED: [&str; 4] = ["ROUND_ROBIN", "LEAST_REQUEST", "LEAST_CONN", "UNSPECIFIED"];
-    match simple {
-        "ROUND_ROBIN" => return Some(Balancing::RoundRobin),
-        "LEAST_REQUEST" | "LEAST_CONN" | "UNSPECIFIED" => return Some(Balancing::LeastRequest),
-        "RANDOM" | "PASSTHROUGH" => {
-            let message =
-                format!("{simple} is not supported yet; requests go to the less loaded endpoint of two");
-            report.warning(object, path, message);
-        }
-        _ => {
-            let message = format!(
-                "there is no {simple}{}; there are {}",
-                nearest::hint(simple, SERVED),
-                SERVED.join(", ")
-            );
-            report.error(object, path, message);
-        }
-    }
-    None
 }

@@ -143,6 +143,23 @@ fn cluster(cluster: &Cluster) -> String {
         None => assert_eq!(cluster.eds_cluster_config.as_ref().unwrap().service_name, cluster.name),
     }
     line += &format!(" {}", balancing.as_str_name());
+    match &cluster.lb_config {
+        Some(cluster::LbConfig::RingHashLbConfig(ring)) => {
+            line += &format!(
+                " by {:?} ring={:?}",
+                policy.hash_attribute,
+                ring.minimum_ring_size.map(|size| size.value)
+            );
+        }
+        Some(cluster::LbConfig::MaglevLbConfig(table)) => {
+            line += &format!(
+                " by {:?} table={:?}",
+                policy.hash_attribute,
+                table.table_size.map(|size| size.value)
+            );
+        }
+        other => assert!(other.is_none() && policy.hash_attribute.is_empty(), "{other:?}"),
+    }
     if let Some(timeout) = &cluster.connect_timeout {
         line += &format!(" connect={}", seconds(timeout));
     }
@@ -171,7 +188,8 @@ fn route(route: &v1::Route) -> String {
         line += &format!(" -> {} {}%", cluster.name, cluster.weight);
     }
     if let Some(mirror) = &route.mirror {
-        line += &format!(" copy {} {}", mirror.cluster, mirror.millionths);
+        let what = if mirror.writes_only { " of writes" } else { "" };
+        line += &format!(" copy{what} {} {}", mirror.cluster, mirror.millionths);
     }
     if let Some(timeout) = &route.timeout {
         line += &format!(" timeout {}", seconds(timeout));

@@ -63,6 +63,49 @@ pub struct LoadBalancer {
     /// `ROUND_ROBIN`, `LEAST_REQUEST` (also called `LEAST_CONN`), or `UNSPECIFIED`, which is least request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simple: Option<String>,
+    /// Instead of `simple`: requests with the same value of an attribute go to the same endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistent_hash: Option<ConsistentHash>,
+}
+
+/// What is hashed, and how an endpoint is found by it: by a ring unless `maglev` is there.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsistentHash {
+    /// The attribute that is hashed, whatever the protocol; the name is Istio's. A request without it goes to the less
+    /// loaded endpoint of two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_header_name: Option<String>,
+    /// Ketama's ring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ring_hash: Option<RingHash>,
+    /// Maglev's table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maglev: Option<Maglev>,
+    /// The older place of `ringHash.minimumRingSize`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i64>", range(min = 0))]
+    pub minimum_ring_size: Option<u64>,
+}
+
+/// Ketama's ring.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RingHash {
+    /// Points that the ring has at least. Absent or 0: 160 for each endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i64>", range(min = 0))]
+    pub minimum_ring_size: Option<u64>,
+}
+
+/// Maglev's table.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Maglev {
+    /// Places of the table, a prime. Absent or 0: 65537.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i64>", range(min = 0))]
+    pub table_size: Option<u64>,
 }
 
 /// Limits of connections and requests, per process of the proxy.

@@ -117,6 +117,7 @@ fn word(cause: Cause) -> (u8, &'static str) {
         Cause::TooLarge => (b'e', "too-large"),
         Cause::BadMessage => (b'e', "bad-message"),
         Cause::Unsupported => (b'e', "unsupported"),
+        Cause::Scattered => (b'e', "scattered"),
     }
 }
 

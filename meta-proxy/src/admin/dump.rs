@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::model::{
-    AttributeMatcher, Discovery, LoadBalancing, Matcher, Route, RouteAction, ValueMatcher, WeightedCluster,
+    AttributeMatcher, Discovery, LoadBalancing, Matcher, Mirror, Route, RouteAction, ValueMatcher,
+    WeightedCluster,
 };
 use crate::snapshot::ClusterSpec;
 use crate::telemetry::{Counter, EndpointSeries, Outcome, Telemetry};
@@ -54,10 +55,7 @@ pub fn config(published: &Published) -> Value {
             "name": model.name,
             "protocol": model.protocol,
             "discovery": discovery,
-            "balancing": match model.balancing {
-                LoadBalancing::LeastRequest => "least request",
-                LoadBalancing::RoundRobin => "round robin",
-            },
+            "balancing": balancing(&model.balancing),
             "connect_timeout_ms": model.connect_timeout.as_millis() as u64,
             "idle_timeout_ms": model.idle_timeout.map(|time| time.as_millis() as u64),
             "max_connections": model.limits.max_connections,
@@ -78,6 +76,19 @@ pub fn config(published: &Published) -> Value {
     })
 }
 
+fn balancing(kind: &LoadBalancing) -> Value {
+    match kind {
+        LoadBalancing::LeastRequest => json!("least request"),
+        LoadBalancing::RoundRobin => json!("round robin"),
+        LoadBalancing::RingHash { attribute, minimum_ring_size } => {
+            json!({ "ring_hash": { "attribute": attribute, "minimum_ring_size": minimum_ring_size } })
+        }
+        LoadBalancing::Maglev { attribute, table_size } => {
+            json!({ "maglev": { "attribute": attribute, "table_size": table_size } })
+        }
+    }
+}
+
 fn described<T>(entry: &Entry<T>, mut value: Value) -> Value {
     value["version"] = json!(entry.version);
     value["origins"] = entry.origins.iter().map(ToString::to_string).collect();
@@ -93,8 +104,16 @@ fn route(route: &Route) -> Value {
         "name": route.name,
         "match": route.matchers.iter().map(condition).collect::<Vec<_>>(),
         "to": to,
-        "mirror": route.mirror.as_ref().map(|mirror| json!({ "cluster": mirror.cluster, "millionths": mirror.millionths })),
+        "mirror": route.mirror.as_ref().map(mirror),
         "timeout_ms": route.timeout.map(|time| time.as_millis() as u64),
+    })
+}
+
+fn mirror(mirror: &Mirror) -> Value {
+    json!({
+        "cluster": mirror.cluster,
+        "millionths": mirror.millionths,
+        "writes_only": mirror.writes_only,
     })
 }
 

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use codec_api::{DecodeError, Decoded, Kind, Message, Raw, Rejected};
+use codec_api::{Affinity, DecodeError, Decoded, Kind, Message, Raw, Rejected};
 
 use crate::exchange::{Client, Refusal};
 use crate::local::Local;
@@ -17,6 +17,9 @@ use super::Listener;
 /// Reads per turn; the last one usually finds nothing and waits for more.
 const READS_PER_TURN: usize = 3;
 
+/// Bytes that are read of a client whose next requests have to wait.
+const LISTEN_LIMIT: usize = 64 * 1024;
+
 /// What the task of one connection holds.
 pub struct Connection {
     listener: Rc<Listener>,
@@ -25,13 +28,24 @@ pub struct Connection {
     inbox: Inbox,
     /// The client will send no more, but may still read.
     has_ended: bool,
+    /// Why its bytes could not be understood. It is told when all that it asked before is answered.
+    mistake: Option<String>,
+    is_told: bool,
 }
 
 impl Connection {
     /// A connection of `client` to `listener`.
     pub fn new(listener: &Rc<Listener>, client: &Rc<Client>, stream: BoxStream) -> Self {
         let (listener, client) = (listener.clone(), client.clone());
-        Self { listener, client, stream, inbox: Inbox::default(), has_ended: false }
+        Self {
+            listener,
+            client,
+            stream,
+            inbox: Inbox::default(),
+            has_ended: false,
+            mistake: None,
+            is_told: false,
+        }
     }
 
     /// Works until the connection ends. The client is closed afterwards.
@@ -51,7 +65,7 @@ impl Connection {
         match client.refusal() {
             Some(Refusal::Stalled) => series.stalled.inc(),
             Some(Refusal::Idle) => series.idle.inc(),
-            Some(Refusal::Drained | Refusal::OutOfTurn) | None => {}
+            Some(Refusal::Drained | Refusal::OutOfTurn | Refusal::Finished | Refusal::PinLost) | None => {}
         }
         client.close();
     }
@@ -62,13 +76,25 @@ impl Connection {
         if self.client.refusal().is_some_and(Refusal::is_final) {
             return Poll::Ready(Ok(()));
         }
-        let more = self.read(cx)? == Pace::More;
+        let more = match self.read(cx) {
+            Ok(pace) => pace == Pace::More,
+            Err(WireError::Protocol(reason)) => {
+                self.mistake = Some(reason);
+                self.client.refuse(Refusal::Finished);
+                false
+            }
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        self.tell_mistake();
         self.write(cx)?;
         if self.is_over() {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(
+                self.mistake.take().map_or(Ok(()), |reason| Err(WireError::Protocol(reason))),
+            );
         }
         self.client.wake_slot().rest(cx.waker());
-        if more {
+        // What has shut the gate may be answered already.
+        if more || (self.client.is_gated() && self.client.outstanding() == 0) {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -80,16 +106,44 @@ impl Connection {
 
     /// Whether nothing is left to do for a client that has ended or is to be ended.
     fn is_over(&self) -> bool {
-        let is_quiet = self.client.outstanding() == 0 && self.client.waiting() == 0;
-        is_quiet && (self.has_ended || (self.client.refusal().is_some() && self.inbox.is_empty()))
+        let client = &self.client;
+        if self.has_ended && client.is_lingering() {
+            return true;
+        }
+        let is_quiet = client.outstanding() == 0 && client.waiting() == 0 && !client.is_gated();
+        let is_refused = client.refusal().is_some_and(|refusal| refusal.is_deaf() || self.inbox.is_empty());
+        is_quiet && (is_refused || (self.has_ended && self.inbox.is_empty()))
+    }
+
+    /// Tells the client what was wrong, once all that it asked before is answered.
+    fn tell_mistake(&mut self) {
+        if let Some(reason) = &self.mistake
+            && !self.is_told
+            && self.client.outstanding() == 0
+        {
+            self.is_told = true;
+            self.client.farewell(&DecodeError::new(reason.clone()));
+        }
     }
 
     fn read(&mut self, cx: &mut Context<'_>) -> Result<Pace, WireError> {
-        if self.has_ended || !self.client.may_ask() {
+        self.serve_postponed()?;
+        if self.client.refusal().is_some_and(Refusal::is_deaf) {
+            return Ok(Pace::Idle);
+        }
+        if self.client.is_gated() {
+            return self.listen(cx);
+        }
+        if !self.client.may_ask() || (self.has_ended && self.inbox.is_empty()) {
             return Ok(Pace::Idle);
         }
         let result = self.read_and_hand_on(cx);
         self.inbox.settle(self.client.local());
+        self.note_end(result)
+    }
+
+    /// Takes note of the client's end; what has come before it is still served.
+    fn note_end(&mut self, result: Result<Pace, WireError>) -> Result<Pace, WireError> {
         match result {
             Err(WireError::Closed) => {
                 self.has_ended = true;
@@ -99,11 +153,48 @@ impl Connection {
         }
     }
 
+    /// Serves the request that waited until those before it were answered.
+    fn serve_postponed(&self) -> Result<(), WireError> {
+        while let Some((message, bytes)) = self.client.reopen() {
+            let view = self.listener.view();
+            Requests { view: &view, client: &self.client }.message(&message, Raw::Shared(&bytes))?;
+        }
+        Ok(())
+    }
+
+    /// Reads without serving, so that the client's end is seen though its next requests have to wait.
+    fn listen(&mut self, cx: &mut Context<'_>) -> Result<Pace, WireError> {
+        let mut result = Ok(Pace::Idle);
+        while !self.has_ended && self.inbox.len() < LISTEN_LIMIT {
+            match self.inbox.poll_fill(&mut self.stream, cx, self.client.local()) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(count)) => {
+                    self.listener.series.received.add(count as u64);
+                    self.client.has_read(false);
+                }
+                Poll::Ready(Err(WireError::Closed | WireError::Truncated)) => self.has_ended = true,
+                Poll::Ready(Err(error)) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        self.inbox.settle_unread(self.client.local());
+        result
+    }
+
     fn read_and_hand_on(&mut self, cx: &mut Context<'_>) -> Result<Pace, WireError> {
         let view = self.listener.view();
         let mut requests = Requests { view: &view, client: &self.client };
-        if self.inbox.has_unread() && self.inbox.drain(&mut requests)? == Pace::More {
-            return Ok(Pace::More);
+        if self.inbox.has_unread() {
+            if self.inbox.drain(&mut requests)? == Pace::More {
+                return Ok(Pace::More);
+            }
+            self.client.has_read(!self.inbox.is_empty());
+        }
+        if self.has_ended {
+            // What is left is no whole message, and its rest will not come.
+            return if self.inbox.is_empty() { Ok(Pace::Idle) } else { Err(WireError::Truncated) };
         }
         for _ in 0..READS_PER_TURN {
             let Poll::Ready(filled) = self.inbox.poll_fill(&mut self.stream, cx, self.client.local()) else {
@@ -111,7 +202,8 @@ impl Connection {
             };
             self.listener.series.received.add(filled? as u64);
             let pace = self.inbox.drain(&mut requests)?;
-            self.client.has_read(!self.inbox.is_empty());
+            // Whole messages that have to wait are no part of one.
+            self.client.has_read(pace == Pace::Idle && !self.inbox.is_empty());
             if pace == Pace::More || !self.client.may_ask() {
                 break;
             }
@@ -152,12 +244,19 @@ impl Reader for Requests<'_> {
     #[inline]
     fn message(&mut self, message: &Message, bytes: Raw<'_>) -> Result<(), WireError> {
         match message.kind {
-            Kind::Request | Kind::Oneway => {
+            Kind::Request | Kind::Oneway | Kind::Own => {
+                if message.flow.affinity != Affinity::Free {
+                    if self.client.postpone(message, bytes) {
+                        return Ok(());
+                    }
+                    self.client.shut_behind(message);
+                }
                 serve::request(&Asked { listener: self.view, client: self.client, message, bytes });
             }
             Kind::Ping => self.client.pong(message, bytes),
+            Kind::Response if self.client.answers_call(message, bytes) => {}
             Kind::Response => return Err(WireError::Protocol("a client sent a response".to_owned())),
-            Kind::Pong | Kind::GoingAway | Kind::ComeBack | Kind::Notice => {}
+            Kind::Pong | Kind::GoingAway | Kind::ComeBack | Kind::Notice | Kind::Push => {}
         }
         Ok(())
     }

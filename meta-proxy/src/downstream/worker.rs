@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::exchange::{Client, Refusal};
 use crate::local::Local;
 use crate::snapshot::{ListenerView, Snapshot, View};
-use crate::wire::{BoxStream, Connector};
+use crate::wire::{BoxStream, Connector, prepare};
 
 use super::{Connection, Listener, Seat};
 
@@ -217,6 +217,7 @@ fn speaks_the_same(old: &ListenerView, new: &ListenerView) -> bool {
 }
 
 fn adopt(stream: TcpStream) -> std::io::Result<BoxStream> {
-    stream.set_nodelay(true)?;
-    Ok(Box::new(tokio::net::TcpStream::from_std(stream)?))
+    let stream = tokio::net::TcpStream::from_std(stream)?;
+    prepare(&stream)?;
+    Ok(Box::new(stream))
 }

@@ -5,6 +5,8 @@
 
 mod client;
 mod turns;
+mod gather;
+mod line;
 mod edits;
 mod record;
 
@@ -13,7 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use codec_api::{LocalReply, Message, Raw, RequestHead};
+use codec_api::{Affinity, Kind, LocalReply, Message, Raw, RequestHead};
 use tokio::time::Instant;
 
 use crate::error::{Failure, Flag};
@@ -22,7 +24,9 @@ use crate::local::Local;
 pub use client::{Client, Gone, Refusal};
 pub(crate) use edits::with_edits;
 pub use edits::{Edits, SharedEdits};
-pub use record::{Labels, Record};
+pub use gather::Gathering;
+pub use line::{Line, Session};
+pub use record::{Labels, Record, Tally};
 
 /// How an exchange ends.
 #[derive(Clone, Copy)]
@@ -46,12 +50,29 @@ pub type Then = fn(Exchange, End<'_>);
 /// A request under way. It moves from hand to hand, so it is one pointer wide.
 pub struct Exchange(Box<State>);
 
+/// What an exchange is to its client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Its request, or a copy that it knows nothing of.
+    Whole,
+    /// One of the parts that its request was split into.
+    Part,
+}
+
 struct State {
+    /// Who waits for it, or for the whole that it is a part of.
     client: Option<Rc<Client>>,
+    /// The whole that it is a part of, and which part, until it has ended.
+    whole: Option<(Rc<Gathering>, u16)>,
+    role: Role,
+    session: Session,
     head: RequestHead,
+    affinity: Affinity,
     awaits_reply: bool,
     /// Whether its client has its answer, or needs none.
     is_answered: bool,
+    /// Whether it says itself how long it may take.
+    lingers: bool,
     /// Its place among the answers that its client awaits.
     turn: u64,
     edits: SharedEdits,
@@ -71,37 +92,57 @@ impl Exchange {
         then: Then,
         record: Record,
     ) -> Self {
-        let awaits_reply = message.kind == codec_api::Kind::Request;
+        let awaits_reply = matches!(message.kind, Kind::Request | Kind::Own);
+        let turn = client.begin(message.len, awaits_reply);
+        let lingers = message.flow.time.is_some() && !message.flow.is_deadline;
+        if lingers {
+            client.linger(true);
+        }
         Self(Box::new(State {
-            turn: client.begin(message.len, awaits_reply),
             client: Some(client.clone()),
+            whole: None,
+            role: Role::Whole,
+            session: client.session(),
             head: message.request_head(),
+            affinity: message.flow.affinity,
             awaits_reply,
             is_answered: !awaits_reply,
+            lingers,
+            turn,
             edits: None,
             bytes: message.len,
             timeout,
-            deadline: deadline(client.local().now(), timeout),
+            deadline: deadline(record.local().now(), timeout),
             then,
             record,
         }))
     }
 
-    /// A copy of a request, for which nobody waits.
-    pub fn copy_of(message: &Message, now: Instant, timeout: Duration, then: Then, record: Record) -> Self {
-        Self(Box::new(State {
-            client: None,
-            head: message.request_head(),
-            awaits_reply: message.kind == codec_api::Kind::Request,
-            is_answered: true,
-            turn: 0,
-            edits: None,
-            bytes: message.len,
-            timeout,
-            deadline: deadline(now, timeout),
-            then,
-            record,
-        }))
+    /// A copy of a request of `client`, for which nobody waits.
+    pub fn copy_of(
+        client: &Rc<Client>,
+        message: &Message,
+        timeout: Duration,
+        then: Then,
+        record: Record,
+    ) -> Self {
+        Self(Box::new(State::of(None, client.session(), message, timeout, (then, record))))
+    }
+
+    /// One part of a request that goes to several endpoints.
+    fn part_of(&self, message: &Message, gathering: &Rc<Gathering>, part: u16) -> Self {
+        let whole = &*self.0;
+        let record = Record::new(whole.record.shared(), None, None);
+        let mut state = State::of(
+            whole.client.clone(),
+            whole.session.clone(),
+            message,
+            whole.timeout,
+            (end_part, record),
+        );
+        (state.deadline, state.edits) = (whole.deadline, whole.edits.clone());
+        (state.whole, state.role) = (Some((gathering.clone(), part)), Role::Part);
+        Self(Box::new(state))
     }
 
     /// Lets its messages be edited on their way.
@@ -119,6 +160,26 @@ impl Exchange {
     #[inline]
     pub fn client(&self) -> Option<&Rc<Client>> {
         self.0.client.as_ref()
+    }
+
+    /// Whether any shared connection without a session will do.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        let state = &*self.0;
+        let has_own = state.client.as_ref().is_some_and(|client| client.is_dedicated());
+        state.affinity == Affinity::Free && state.session.is_none() && !has_own
+    }
+
+    /// What its connection must have been set up with.
+    #[inline]
+    pub fn session(&self) -> &Session {
+        &self.0.session
+    }
+
+    /// Which connection it needs.
+    #[inline]
+    pub fn affinity(&self) -> Affinity {
+        self.0.affinity
     }
 
     /// Ends it.
@@ -180,6 +241,37 @@ impl Exchange {
         }
     }
 
+    /// Hands a response to the client that another one follows.
+    pub fn respond_more(&self, message: &Message, bytes: Raw<'_>) {
+        let state = &*self.0;
+        if let Some(client) = state.client.as_ref().filter(|_| state.role == Role::Whole) {
+            client.respond_more(state.head, (message, bytes), &state.edits);
+        }
+    }
+
+    /// Lets the client's codec answer it.
+    pub fn answer_own(mut self, message: &Message, bytes: Raw<'_>) {
+        let state = &mut *self.0;
+        state.record.responded(codec_api::Status::Ok, 0);
+        state.is_answered = true;
+        if let Some(client) = &state.client {
+            client.answer_own(state.turn, message, bytes);
+        }
+    }
+
+    /// Answers it with what its parts were answered with.
+    fn merge(mut self, gathering: Rc<Gathering>) {
+        let state = &mut *self.0;
+        match gathering.sum() {
+            gather::Sum::Answered(status) => state.record.responded(status, gathering.bytes()),
+            gather::Sum::Failed(flag) => state.record.failed(flag),
+        }
+        state.is_answered = true;
+        if let Some(client) = &state.client {
+            client.merge(state.turn, state.head, gathering);
+        }
+    }
+
     /// Ends it as sent.
     pub fn sent(mut self) {
         self.0.record.sent();
@@ -210,11 +302,57 @@ fn deadline(now: Instant, timeout: Duration) -> Option<Instant> {
     if timeout.is_zero() { None } else { now.checked_add(timeout) }
 }
 
+/// Ends a part.
+fn end_part(mut part: Exchange, end: End<'_>) {
+    if let Some((whole, place)) = part.0.whole.take() {
+        whole.end(place, end);
+    }
+}
+
+impl State {
+    /// A request that nobody awaits an answer to.
+    fn of(
+        client: Option<Rc<Client>>,
+        session: Session,
+        message: &Message,
+        timeout: Duration,
+        (then, record): (Then, Record),
+    ) -> Self {
+        Self {
+            client,
+            whole: None,
+            role: Role::Whole,
+            session,
+            head: message.request_head(),
+            affinity: message.flow.affinity,
+            awaits_reply: message.kind == Kind::Request,
+            is_answered: true,
+            lingers: false,
+            turn: 0,
+            edits: None,
+            bytes: message.len,
+            timeout,
+            deadline: deadline(record.local().now(), timeout),
+            then,
+            record,
+        }
+    }
+}
+
 impl Drop for State {
     fn drop(&mut self) {
+        if self.role == Role::Part {
+            // Without an end: its client has gone.
+            return self.whole.take().map_or((), |(whole, place)| {
+                whole.end(place, End::Failed(Failure::Cancelled, None));
+            });
+        }
         if let Some(client) = &self.client {
             if !self.is_answered {
                 client.lose(self.turn);
+            }
+            if self.lingers {
+                client.linger(false);
             }
             client.finish(self.bytes);
         }

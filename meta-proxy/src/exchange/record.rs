@@ -12,10 +12,20 @@ use crate::error::Flag;
 use crate::local::Local;
 use crate::telemetry::{LogEntry, Outcome, RequestSeries};
 
+/// A series, as one worker holds it: its requests share a pointer that other workers need not notice.
+pub struct Tally(Arc<RequestSeries>);
+
+impl Tally {
+    /// Counts in `series`.
+    pub fn new(series: Arc<RequestSeries>) -> Rc<Self> {
+        Rc::new(Self(series))
+    }
+}
+
 /// Counts and logs one exchange when it is dropped. Until told otherwise it takes the client for gone.
 pub struct Record {
     local: Rc<Local>,
-    series: Option<Arc<RequestSeries>>,
+    series: Option<Rc<Tally>>,
     started: Instant,
     outcome: Outcome,
     log: Option<Box<Labels>>,
@@ -47,13 +57,18 @@ pub struct Labels {
 
 impl Record {
     /// The record of an exchange that begins now. Without a series it is not counted.
-    pub fn new(local: &Rc<Local>, series: Option<Arc<RequestSeries>>, log: Option<Box<Labels>>) -> Self {
+    pub fn new(local: &Rc<Local>, series: Option<Rc<Tally>>, log: Option<Box<Labels>>) -> Self {
         let outcome = Outcome::Failed(Flag::DownstreamConnectionTermination);
         Self { local: local.clone(), series, started: local.now(), outcome, log }
     }
 
     /// What its worker shares.
     pub fn local(&self) -> &Local {
+        &self.local
+    }
+
+    /// The same, for another record.
+    pub(super) fn shared(&self) -> &Rc<Local> {
         &self.local
     }
 
@@ -119,7 +134,7 @@ impl Drop for Record {
     fn drop(&mut self) {
         let took = self.local.now().saturating_duration_since(self.started);
         if let Some(series) = &self.series {
-            series.record(self.outcome, took);
+            series.0.record(self.outcome, took);
         }
         if let Some(labels) = &self.log {
             self.write_log(labels, took.as_micros() as u64);

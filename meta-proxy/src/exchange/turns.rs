@@ -5,16 +5,37 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use codec_api::{Cause, Message, RequestHead};
 
 use super::edits::SharedEdits;
+use super::gather::Gathering;
 
 /// An answer that is early.
 pub(super) enum Early {
-    Response { message: Message, bytes: Bytes, head: RequestHead, edits: SharedEdits },
-    Reply { head: RequestHead, cause: Cause, text: Box<str> },
+    Response {
+        message: Message,
+        bytes: Bytes,
+        head: RequestHead,
+        edits: SharedEdits,
+    },
+    Reply {
+        head: RequestHead,
+        cause: Cause,
+        text: Box<str>,
+    },
+    /// A request that the client's codec answers when its turn has come.
+    Own {
+        message: Message,
+        bytes: Bytes,
+    },
+    /// Answers of several endpoints, to be merged.
+    Merged {
+        head: RequestHead,
+        gathering: Rc<Gathering>,
+    },
 }
 
 impl Early {
@@ -22,7 +43,8 @@ impl Early {
     fn size(&self) -> usize {
         mem::size_of::<Self>()
             + match self {
-                Self::Response { bytes, .. } => bytes.len(),
+                Self::Response { bytes, .. } | Self::Own { bytes, .. } => bytes.len(),
+                Self::Merged { gathering, .. } => gathering.bytes(),
                 Self::Reply { text, .. } => text.len(),
             }
     }
@@ -46,6 +68,11 @@ impl Turns {
         let turn = self.next;
         self.next += 1;
         turn
+    }
+
+    /// Turns that were taken.
+    pub(super) fn taken(&self) -> u64 {
+        self.next
     }
 
     /// Whether an answer to the request with this turn may go out now.
@@ -94,7 +121,8 @@ mod tests {
 
     fn id(early: Option<Early>) -> Option<u64> {
         early.map(|early| match early {
-            Early::Reply { head, .. } | Early::Response { head, .. } => head.id,
+            Early::Reply { head, .. } | Early::Response { head, .. } | Early::Merged { head, .. } => head.id,
+            Early::Own { message, .. } => message.id,
         })
     }
 

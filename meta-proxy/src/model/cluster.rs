@@ -52,12 +52,28 @@ impl fmt::Display for HostPort {
 }
 
 /// How an endpoint is chosen for a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum LoadBalancing {
     /// Of two picked at random, the one with fewer outstanding requests (power of two choices).
     LeastRequest,
     /// One after the other.
     RoundRobin,
+    /// Requests with the same value of an attribute go to the same endpoint, found on ketama's ring. Those without the
+    /// attribute go as with [`Self::LeastRequest`].
+    RingHash {
+        /// Name of the attribute, ASCII case-insensitive.
+        attribute: String,
+        /// Points that the ring has at least, up to [`crate::upstream::RING_LIMIT`]. `None`: 160 for each endpoint.
+        minimum_ring_size: Option<u32>,
+    },
+    /// The same with Maglev's table: shares are more even and look-ups cheaper, but when an endpoint goes, some of the
+    /// others' values move too.
+    Maglev {
+        /// Name of the attribute, ASCII case-insensitive.
+        attribute: String,
+        /// Places of the table: a prime up to [`crate::upstream::MAGLEV_TABLE_LIMIT`], far more than endpoints.
+        table_size: u32,
+    },
 }
 
 /// What a cluster allows at once, per process. `None`: no limit.

@@ -55,6 +55,8 @@ pub struct Mirror {
     pub cluster: String,
     /// Share of the requests that are copied, in millionths.
     pub millionths: u32,
+    /// Only requests that change data are copied; the share is of these.
+    pub writes_only: bool,
 }
 
 /// A condition on one attribute.

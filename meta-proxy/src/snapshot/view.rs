@@ -6,16 +6,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use codec_api::Properties;
+use codec_api::{Properties, Span};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use crate::exchange::{Edits, SharedEdits};
+use crate::exchange::{Edits, SharedEdits, Tally};
 use crate::local::Local;
 use crate::model::{self, RouteAction};
 use crate::route::Table;
-use crate::telemetry::{RequestKey, RequestSeries};
+use crate::telemetry::RequestKey;
 use crate::upstream::Cluster;
 use crate::wire::Connector;
 
@@ -36,6 +36,7 @@ pub struct ListenerView {
     spec: Arc<ListenerSpec>,
     /// Its name.
     pub name: Arc<str>,
+    words: &'static [&'static str],
     services: Services,
     /// Where messages go that are for none of its services.
     stray: Rc<ServiceView>,
@@ -71,14 +72,24 @@ pub struct RouteView {
     pub name: Arc<str>,
     /// Where requests go.
     pub targets: Targets,
-    /// Where copies go, and how many of a million.
-    pub mirror: Option<(u32, Rc<Cluster>)>,
+    /// Where copies go.
+    pub mirror: Option<MirrorView>,
     /// How long a request may take; zero: for ever.
     pub timeout: Duration,
     /// What it sets in the messages that pass it.
     pub edits: SharedEdits,
     /// Its requests.
     pub series: SeriesByMethod,
+}
+
+/// Where copies of a route's requests go.
+pub struct MirrorView {
+    /// How many of a million are copied.
+    pub millionths: u32,
+    /// Only those that change data.
+    pub writes_only: bool,
+    /// Where they go.
+    pub cluster: Rc<Cluster>,
 }
 
 /// Where a route's requests go.
@@ -94,7 +105,7 @@ pub enum Targets {
 /// The series of a route, by method.
 pub struct SeriesByMethod {
     labels: RequestKey,
-    known: RefCell<HashMap<Box<[u8]>, Arc<RequestSeries>, FixedState>>,
+    known: RefCell<HashMap<Box<[u8]>, Rc<Tally>, FixedState>>,
 }
 
 impl View {
@@ -167,12 +178,24 @@ impl ListenerView {
             }
         };
         let stray = ServiceView { is_known: false, ..ServiceView::new(spec, "-", None, clusters) };
-        Self { spec: spec.clone(), name, services, stray: Rc::new(stray) }
+        Self {
+            spec: spec.clone(),
+            name,
+            words: spec.factory.conduct().words,
+            services,
+            stray: Rc::new(stray),
+        }
     }
 
     /// Its configuration.
     pub fn spec(&self) -> &Arc<ListenerSpec> {
         &self.spec
+    }
+
+    /// The value that a span of the head stands for, if it is one that the codec knows by heart.
+    #[inline]
+    pub fn word(&self, span: Span) -> Option<&'static [u8]> {
+        self.words.get(span.as_word()?).map(|word| word.as_bytes())
     }
 
     /// How its protocol behaves.
@@ -257,11 +280,14 @@ impl RouteView {
                 ),
             },
         };
-        let mirror = route.mirror.as_ref();
+        let mirror = route.mirror.as_ref().and_then(|mirror| {
+            let cluster = find(&mirror.cluster)?;
+            Some(MirrorView { millionths: mirror.millionths, writes_only: mirror.writes_only, cluster })
+        });
         Self {
             name: labels.route.clone(),
             targets,
-            mirror: mirror.and_then(|mirror| Some((mirror.millionths, find(&mirror.cluster)?))),
+            mirror,
             timeout: route.timeout.unwrap_or(default_timeout),
             edits: edits(route),
             series: SeriesByMethod::new(labels),
@@ -280,7 +306,7 @@ impl SeriesByMethod {
     }
 
     /// The series of `method`; `None`: the message has none.
-    pub fn get(&self, method: Option<&[u8]>, local: &Local) -> Arc<RequestSeries> {
+    pub fn get(&self, method: Option<&[u8]>, local: &Local) -> Rc<Tally> {
         let method = method.unwrap_or(b"-");
         let mut known = self.known.borrow_mut();
         if let Some(series) = known.get(method) {
@@ -289,7 +315,7 @@ impl SeriesByMethod {
         let is_full = known.len() >= METHODS;
         let name = if is_full { "other".into() } else { String::from_utf8_lossy(method) };
         let key = RequestKey { method: name.as_ref().into(), ..self.labels.clone() };
-        let series = local.telemetry().requests(local.worker(), key);
+        let series = Tally::new(local.telemetry().requests(local.worker(), key));
         if !is_full {
             known.insert(method.into(), series.clone());
         }

@@ -54,6 +54,11 @@ const ENDPOINT: &[(&str, &str, bool, Read<EndpointSeries>)] = &[
 /// The same of a worker.
 const WORKER: &[(&str, &str, Read<WorkerSeries>)] = &[
     ("meta_proxy_mirrored", "Copies of requests sent", |s| &s.mirrored),
+    (
+        "meta_proxy_unmirrored_requests",
+        "Requests not copied to a mirror, since they need a connection of their own",
+        |s| &s.unmirrored,
+    ),
     ("meta_proxy_mirror_failures", "Copies not sent or not answered", |s| &s.mirror_failures),
     ("meta_proxy_unedited_messages", "Messages without a place for what their route sets", |s| &s.unedited),
 ];

@@ -202,6 +202,8 @@ pub struct ListenerSeries {
 pub struct WorkerSeries {
     /// Copies of requests that were sent.
     pub mirrored: Counter,
+    /// Requests that were not copied, since they need a connection of their own.
+    pub unmirrored: Counter,
     /// Copies that could not be sent, or whose response did not come.
     pub mirror_failures: Counter,
     /// Messages that had no place for what their route sets.

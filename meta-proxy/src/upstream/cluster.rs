@@ -6,8 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use codec_api::{Factory, Message, Properties, Raw, Sharing};
-use smallvec::SmallVec;
+use codec_api::{Attribute, Factory, Message, Order, Properties, Raw, Sharing};
 
 use crate::error::Failure;
 use crate::exchange::{End, Exchange};
@@ -16,8 +15,9 @@ use crate::model;
 use crate::wire::Connector;
 
 use super::balance::Balancer;
-use super::endpoint::{Endpoint, Waiting};
+use super::endpoint::Endpoint;
 use super::limits::{Permit, Usage};
+use super::waiting::Waiting;
 
 /// Endpoints that one request may try to be connected to.
 pub const CONNECT_ATTEMPTS: usize = 3;
@@ -35,23 +35,50 @@ pub struct Settings {
     pub usage: Arc<Usage>,
 }
 
+/// Which endpoint a request goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Any.
+    Any,
+    /// The first; any, should it not be reached.
+    First,
+    /// The one that this hash leads to; the next one, should it not be reached.
+    Hashed(u64),
+    /// The one that this hash leads to, and no other.
+    Owner(u64),
+    /// The one with this address, and no other.
+    At(SocketAddr),
+}
+
 /// One request on its way to an endpoint.
 pub struct Call<'a> {
     pub(super) exchange: Exchange,
     pub(super) message: &'a Message,
     pub(super) bytes: Raw<'a>,
+    pub(super) place: Place,
     pub(super) tried: Tried,
     pub(super) permit: Permit,
 }
 
 /// Endpoints that could not be connected to.
-pub type Tried = SmallVec<[SocketAddr; CONNECT_ATTEMPTS]>;
+pub type Tried = Vec<SocketAddr>;
+
+/// What a cluster hashes to find a request's endpoint.
+pub struct Hashed {
+    /// The attribute.
+    pub attribute: Attribute,
+    /// Whether the codec cuts keys out of messages, each of which lives on one endpoint.
+    pub is_key: bool,
+}
 
 /// A cluster.
 pub struct Cluster {
     name: Arc<str>,
     settings: RefCell<Settings>,
     sharing: Sharing,
+    order: Order,
+    /// What is hashed.
+    hashed: RefCell<Option<Rc<Hashed>>>,
     local: Rc<Local>,
     connector: Rc<dyn Connector>,
     balancer: RefCell<Balancer>,
@@ -63,9 +90,12 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster without endpoints.
     pub fn new(settings: Settings, local: &Rc<Local>, connector: &Rc<dyn Connector>) -> Rc<Self> {
-        let balancer = Balancer::new(settings.model.balancing);
+        let balancer = Balancer::new(&settings.model.balancing);
+        let conduct = settings.factory.conduct();
         Rc::new(Self {
-            sharing: settings.factory.conduct().sharing.unwrap_or(settings.properties.sharing),
+            sharing: conduct.sharing.unwrap_or(settings.properties.sharing),
+            order: conduct.order,
+            hashed: RefCell::default(),
             name: settings.model.name.as_str().into(),
             settings: RefCell::new(settings),
             local: local.clone(),
@@ -87,6 +117,45 @@ impl Cluster {
         self.sharing
     }
 
+    /// How its endpoints answer.
+    #[inline]
+    pub(super) fn order(&self) -> Order {
+        self.order
+    }
+
+    /// Whether it hashes anything.
+    #[inline]
+    pub fn hashes(&self) -> bool {
+        self.hashed.borrow().is_some()
+    }
+
+    /// What it hashes to find a request's endpoint; `None`: nothing.
+    #[inline]
+    pub fn hashed(&self) -> Option<Rc<Hashed>> {
+        self.hashed.borrow().clone()
+    }
+
+    /// Whether it tells endpoints apart by key.
+    pub fn is_keyed(&self) -> bool {
+        self.hashed.borrow().as_ref().is_some_and(|hashed| hashed.is_key)
+    }
+
+    /// The hash of a value.
+    pub fn hash(&self, value: &[u8]) -> u64 {
+        self.balancer.borrow().hash(value)
+    }
+
+    /// The endpoint that a hash leads to; `None`: there is none.
+    pub fn owner_of(&self, hash: u64) -> Option<SocketAddr> {
+        let place = self.balancer.borrow().owner(hash)?;
+        self.endpoints.borrow().get(place).map(|endpoint| endpoint.address())
+    }
+
+    /// Where its endpoints are.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.endpoints.borrow().iter().map(|endpoint| endpoint.address()).collect()
+    }
+
     /// Whether pools made under `other` serve this cluster as well: they speak the same protocol the same way.
     pub fn keeps_pools(&self, other: &Settings) -> bool {
         let settings = self.settings.borrow();
@@ -97,7 +166,7 @@ impl Cluster {
     /// have under way.
     pub fn update(self: &Rc<Self>, settings: Settings, addresses: &[model::Endpoint]) {
         if self.settings.borrow().model.balancing != settings.model.balancing {
-            self.balancer.replace(Balancer::new(settings.model.balancing));
+            self.balancer.replace(Balancer::new(&settings.model.balancing));
         }
         self.settings.replace(settings);
         let old = self.endpoints.take();
@@ -107,7 +176,18 @@ impl Cluster {
         for gone in old.iter().filter(|known| !endpoints.iter().any(|kept| Rc::ptr_eq(kept, known))) {
             gone.retire();
         }
+        self.balancer.borrow_mut().update(&endpoints);
+        self.hashed.replace(self.balancer.borrow().attribute().map(|name| Rc::new(self.hashed_by(name))));
         self.endpoints.replace(endpoints);
+    }
+
+    fn hashed_by(&self, name: &str) -> Hashed {
+        let settings = self.settings.borrow();
+        let keys = settings.factory.conduct().keys;
+        Hashed {
+            attribute: Attribute::new(settings.properties, name),
+            is_key: keys.is_some_and(|keys| keys.eq_ignore_ascii_case(name)),
+        }
     }
 
     /// Lets every endpoint finish what it has under way and takes no more requests.
@@ -117,10 +197,16 @@ impl Cluster {
         }
     }
 
+    /// Permission for one more outstanding request.
+    #[inline]
+    pub(super) fn permit_request(&self) -> Option<Permit> {
+        let settings = self.settings.borrow();
+        settings.usage.requests.take(settings.model.limits.max_requests)
+    }
+
     /// Sends a request to one of its endpoints.
-    pub fn dispatch(self: &Rc<Self>, exchange: Exchange, message: &Message, bytes: Raw<'_>) {
-        let limit = self.settings.borrow().model.limits.max_requests;
-        let Some(permit) = self.settings.borrow().usage.requests.take(limit) else {
+    pub fn dispatch(self: &Rc<Self>, exchange: Exchange, message: &Message, bytes: Raw<'_>, place: Place) {
+        let Some(permit) = self.permit_request() else {
             return exchange.end(End::Failed(Failure::TooManyRequests, None));
         };
         if self.sharing == Sharing::Exclusive
@@ -128,43 +214,82 @@ impl Cluster {
         {
             client.goes_alone();
         }
-        self.attempt(Call { exchange, message, bytes, tried: Tried::new(), permit });
+        self.attempt(Call { exchange, message, bytes, place, tried: Tried::new(), permit });
     }
 
     /// Tries the next candidate.
     fn attempt(self: &Rc<Self>, mut call: Call<'_>) {
-        let endpoints = self.endpoints.borrow();
-        let is_tried = |endpoint: &Endpoint| call.tried.contains(&endpoint.address());
-        let balancer = self.balancer.borrow();
-        let now = self.local.now();
-        let is_last_resort = |endpoint: &Endpoint| endpoint.is_leaving(now) || is_tried(endpoint);
-        let preferred = balancer.choose(&endpoints, is_last_resort, &self.local);
-        let chosen = preferred.or_else(|| balancer.choose(&endpoints, is_tried, &self.local)).cloned();
-        drop(balancer);
-        drop(endpoints);
-        match chosen {
+        match self.candidate(&call) {
             Some(endpoint) if call.tried.len() < CONNECT_ATTEMPTS => {
                 call.exchange.attempt(endpoint.address());
                 endpoint.send(self, call);
             }
             _ if call.tried.is_empty() => call.exchange.end(End::Failed(Failure::NoEndpoint, None)),
-            _ => call.exchange.end(End::Failed(Failure::ConnectFailure, None)),
+            _ => {
+                let text = self.why_unreachable(&call.tried);
+                call.exchange.end(End::Failed(Failure::ConnectFailure, Some(&text)));
+            }
         }
     }
 
+    /// The endpoint to try next.
+    fn candidate(&self, call: &Call<'_>) -> Option<Rc<Endpoint>> {
+        let endpoints = self.endpoints.borrow();
+        let balancer = self.balancer.borrow();
+        let is_first_try = call.tried.is_empty();
+        let hash = match call.place {
+            Place::Owner(hash) => {
+                return balancer
+                    .owner(hash)
+                    .filter(|_| is_first_try)
+                    .and_then(|place| endpoints.get(place))
+                    .cloned();
+            }
+            Place::At(address) => {
+                return endpoints
+                    .iter()
+                    .find(|endpoint| endpoint.address() == address && is_first_try)
+                    .cloned();
+            }
+            Place::First if is_first_try => {
+                return endpoints.iter().min_by_key(|endpoint| endpoint.address()).cloned();
+            }
+            Place::Hashed(hash) => Some(hash),
+            Place::First | Place::Any => None,
+        };
+        let is_tried = |endpoint: &Endpoint| call.tried.contains(&endpoint.address());
+        let now = self.local.now();
+        let is_last_resort = |endpoint: &Endpoint| endpoint.is_last_resort(now) || is_tried(endpoint);
+        let preferred = balancer.choose(&endpoints, hash, is_last_resort, &self.local);
+        preferred.or_else(|| balancer.choose(&endpoints, hash, is_tried, &self.local)).cloned()
+    }
+
+    /// Which endpoints could not be connected to, and why.
+    fn why_unreachable(&self, tried: &Tried) -> String {
+        let endpoints = self.endpoints.borrow();
+        let of = |address: &SocketAddr| endpoints.iter().find(|endpoint| endpoint.address() == *address);
+        let why = tried.iter().map(|address| match of(address) {
+            Some(endpoint) => format!("{address}: {}", endpoint.why_shunned()),
+            None => format!("{address}: it has been taken away"),
+        });
+        format!("{} ({})", Failure::ConnectFailure.text(), why.collect::<Vec<_>>().join("; "))
+    }
+
+    /// Sends a request elsewhere that `endpoint` cannot be connected for.
+    pub(super) fn try_next(self: &Rc<Self>, mut call: Call<'_>, endpoint: &Endpoint) {
+        call.tried.push(endpoint.address());
+        self.attempt(call);
+    }
+
     /// Sends what waited for `endpoint`, which could not be connected to, elsewhere.
-    pub(super) fn try_elsewhere(
-        self: &Rc<Self>,
-        waiting: impl Iterator<Item = Waiting>,
-        endpoint: SocketAddr,
-    ) {
+    pub(super) fn try_elsewhere(self: &Rc<Self>, waiting: Vec<Waiting>, endpoint: &Endpoint) {
         for waiting in waiting {
-            let Waiting { exchange, message, bytes, mut tried, permit, .. } = waiting;
+            let Waiting { exchange, message, bytes, tried, permit, place, .. } = waiting;
             if exchange.is_cancelled() {
                 continue;
             }
-            tried.push(endpoint);
-            self.attempt(Call { exchange, message: &message, bytes: Raw::Shared(&bytes), tried, permit });
+            let bytes = Raw::Shared(&bytes);
+            self.try_next(Call { exchange, message: &message, bytes, place, tried, permit }, endpoint);
         }
     }
 

@@ -8,10 +8,13 @@ mod balance;
 mod cluster;
 mod connection;
 mod endpoint;
+mod health;
 mod limits;
 mod pending;
 mod task;
+mod waiting;
 
-pub use cluster::{Cluster, Settings};
+pub use balance::{MAGLEV_TABLE_LIMIT, RING_LIMIT, is_prime};
+pub use cluster::{Cluster, Hashed, Place, Settings};
 pub use endpoint::Endpoint;
 pub use limits::{Permit, Usage};

@@ -32,8 +32,8 @@ impl Task {
         Self { cluster, connection, stream, inbox: Inbox::default(), timer: None }
     }
 
-    /// Works until the connection ends; `_permit` is its place among the cluster's connections.
-    pub(super) async fn run(mut self, _permit: Permit) {
+    /// Works until the connection ends; `permit` is its place among the cluster's connections.
+    pub(super) async fn run(mut self, permit: Permit) {
         let end = poll_fn(|cx| self.poll_turn(cx)).await;
         let (failure, reason) = match &end {
             Ok(()) => (Failure::ConnectionLost, "closed".to_owned()),
@@ -43,7 +43,9 @@ impl Task {
         let endpoint = self.connection.endpoint();
         tracing::debug!(cluster = %self.cluster.name(), endpoint = %endpoint.address(), reason, "connection ended");
         self.connection.close(failure, &reason);
-        endpoint.disconnected(&self.cluster, &self.connection);
+        // Whoever waits may have its place.
+        drop(permit);
+        endpoint.disconnected(&self.cluster, &self.connection, &reason);
     }
 
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {

@@ -98,6 +98,11 @@ impl Inbox {
         self.buffer.is_empty() && self.skip == 0
     }
 
+    /// Bytes that have arrived and were not taken.
+    pub fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Whether bytes wait that have not been looked at since the last pass ended with [`Pace::More`].
     pub fn has_unread(&self) -> bool {
         self.buffer.len() > self.need
@@ -163,22 +168,24 @@ impl Inbox {
                 self.need = 0;
                 break Pace::More;
             }
-            match reader.decode(&self.buffer[at..])? {
-                Decoded::Need { total } if total <= self.buffer.len() - at => {
-                    return Err(WireError::Protocol("the codec asks for bytes that it has".to_owned()));
-                }
-                Decoded::Need { total } => {
-                    self.need = total;
-                    break Pace::Idle;
-                }
-                Decoded::Reject(rejected) => {
-                    self.skip = rejected.skip;
-                    reader.rejected(rejected);
-                }
-                Decoded::Message(message) => {
-                    at = self.hand_on(reader, &message, at)?;
+            // By reference: a message is a hundred bytes and more, which are not moved about.
+            match &reader.decode(&self.buffer[at..]) {
+                Ok(Decoded::Message(message)) => {
+                    at = self.hand_on(reader, message, at)?;
                     bytes += message.len;
                 }
+                Ok(Decoded::Need { total }) if *total <= self.buffer.len() - at => {
+                    return Err(WireError::Protocol("the codec asks for bytes that it has".to_owned()));
+                }
+                Ok(Decoded::Need { total }) => {
+                    self.need = *total;
+                    break Pace::Idle;
+                }
+                Ok(Decoded::Reject(rejected)) => {
+                    self.skip = rejected.skip;
+                    reader.rejected(rejected.clone());
+                }
+                Err(error) => return Err(WireError::Protocol(error.reason.clone())),
             }
             messages += 1;
         };
@@ -211,6 +218,12 @@ impl Inbox {
         let count = (self.buffer.len() - at).min(usize::try_from(self.skip).unwrap_or(usize::MAX));
         self.skip -= count as u64;
         count
+    }
+
+    /// Ends a turn in which nothing was taken: all that has come is unread.
+    pub fn settle_unread(&mut self, local: &Local) {
+        self.need = 0;
+        self.settle(local);
     }
 
     /// Ends a turn: gives the worker's buffer back and keeps what is left of a message.

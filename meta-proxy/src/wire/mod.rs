@@ -10,8 +10,11 @@ mod write;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 pub use inbox::{Inbox, Pace, Reader, WireError};
 pub use waker::WakeSlot;
@@ -33,14 +36,27 @@ pub trait Connector {
     fn connect(&self, address: SocketAddr) -> Connecting;
 }
 
-/// Plain TCP, without Nagle's delay.
+/// How long a connection is quiet before the system asks whether its peer is still there.
+const KEEPALIVE_TIME: Duration = Duration::from_mins(5);
+/// How long the system waits between asking again.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Takes Nagle's delay from a connection, and has the system see to it that a peer which vanished is noticed: one that only
+/// listens, as a subscriber does, may be quiet for ever.
+pub fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+/// Plain TCP.
 pub struct Tcp;
 
 impl Connector for Tcp {
     fn connect(&self, address: SocketAddr) -> Connecting {
         Box::pin(async move {
-            let stream = tokio::net::TcpStream::connect(address).await?;
-            stream.set_nodelay(true)?;
+            let stream = TcpStream::connect(address).await?;
+            prepare(&stream)?;
             Ok(Box::new(stream) as BoxStream)
         })
     }

@@ -72,6 +72,7 @@ impl Factory for Silent {
         let mut conduct = Conduct::default();
         if self.0 == "plain" {
             conduct.edits = Edits::Always;
+            conduct.keys = Some("command");
         }
         conduct
     }
@@ -87,7 +88,7 @@ impl Codec for Silent {
     fn local_reply(&mut self, _: RequestHead, _: LocalReply<'_>, _: &mut Out) {}
 }
 
-/// `tiny`, which tells services apart by `interface`, and `plain`, which cannot, but has a place for attributes.
+/// `tiny`, which tells services apart by `interface`, and `plain`, which cannot, but has a place for attributes, and keys.
 pub(crate) fn codecs() -> Codecs {
     Codecs::new(vec![Arc::new(Silent("tiny", &WITH_SERVICES)), Arc::new(Silent("plain", &WITHOUT_SERVICES))])
 }

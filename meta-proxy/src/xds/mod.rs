@@ -9,7 +9,7 @@ mod codecs;
 mod convert;
 #[cfg(test)]
 mod fixtures;
-mod mutation;
+mod misfits;
 mod resources;
 mod state;
 #[cfg(test)]
@@ -17,9 +17,9 @@ mod tests;
 
 pub use codecs::Codecs;
 pub use convert::{
-    CLUSTERS_PER_ROUTE_LIMIT, DURATION_LIMIT, ENDPOINTS_LIMIT, MATCHERS_PER_ROUTE_LIMIT, MISTAKES_LIMIT,
-    MUTATION_NAME_LIMIT, MUTATION_VALUE_LIMIT, MUTATIONS_PER_ROUTE_LIMIT, OPTIONS_DEPTH_LIMIT, ROUTES_LIMIT,
-    SERVICES_LIMIT,
+    CLUSTERS_PER_ROUTE_LIMIT, DURATION_LIMIT, ENDPOINTS_LIMIT, HASH_ATTRIBUTE_LIMIT,
+    MATCHERS_PER_ROUTE_LIMIT, MISTAKES_LIMIT, MUTATION_NAME_LIMIT, MUTATION_VALUE_LIMIT,
+    MUTATIONS_PER_ROUTE_LIMIT, OPTIONS_DEPTH_LIMIT, ROUTES_LIMIT, SERVICES_LIMIT,
 };
 pub use resources::{Cluster, Entry, Listener, Refused, Routes};
 pub use state::State;

@@ -8,7 +8,7 @@ use ::xds::{Ack, Rejection, Resource, ResourceType, Update};
 use crate::model;
 use crate::route::Table;
 use crate::xds::convert::{Converted, convert};
-use crate::xds::{Cluster, Codecs, Entry, Listener, Refused, Routes, mutation};
+use crate::xds::{Cluster, Codecs, Entry, Listener, Refused, Routes, misfits};
 
 /// The resources in force, by type and name.
 ///
@@ -21,7 +21,7 @@ pub struct State {
     clusters: BTreeMap<String, Entry<Cluster>>,
     endpoints: BTreeMap<String, Entry<Arc<model::Endpoints>>>,
     refused: BTreeMap<(ResourceType, String), Refused>,
-    /// Mutations that no codec has a place for.
+    /// What routes ask for and codecs cannot do.
     misfits: Vec<Rejection>,
 }
 
@@ -50,17 +50,17 @@ impl State {
             }
         }
         self.compile_tables();
-        rejected.extend(self.judge_mutations());
+        rejected.extend(self.judge_routes());
         Ack { rejected }
     }
 
-    /// Sees to it that routes which set attributes where a codec has no place for them say so instead of serving, and
-    /// tells those that have become so.
-    fn judge_mutations(&mut self) -> Vec<Rejection> {
-        let misfits = mutation::misfits(&self.listeners, &self.clusters, &self.routes);
+    /// Sees to it that routes which ask for what a codec cannot do say so instead of serving, and tells those that have
+    /// become so.
+    fn judge_routes(&mut self) -> Vec<Rejection> {
+        let misfits = misfits::misfits(&self.listeners, &self.clusters, &self.routes);
         for (name, entry) in &mut self.routes {
             let of_these: Vec<_> = misfits.iter().filter(|misfit| misfit.name == *name).collect();
-            mutation::serve_without(&mut entry.value, &of_these);
+            misfits::serve_without(&mut entry.value, &of_these);
         }
         let fresh = misfits.iter().filter(|misfit| !self.misfits.contains(misfit)).cloned().collect();
         self.misfits = misfits;

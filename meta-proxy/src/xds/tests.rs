@@ -269,6 +269,34 @@ fn a_mutation_that_a_protocol_has_no_place_for_is_refused_until_it_has() {
 }
 
 #[test]
+fn a_mirror_of_writes_is_refused_until_the_protocol_tells_them_from_others() {
+    let mirror = |writes_only| {
+        let mirror = v1::Mirror { cluster: "c".to_owned(), millionths: 1, writes_only };
+        v1::Route { mirror: Some(mirror), ..route("copied", &[("c", 100)]) }
+    };
+    let name = "orders.shop_20880";
+    let both = routes(name, vec![mirror(false), mirror(true)]);
+    let mut state = state(vec![resource(ResourceType::Routes, name, &both)]);
+    assert_eq!(
+        change(&mut state, vec![orders(), orders_cluster()]),
+        [
+            "routes orders.shop_20880: routes[1].mirror.writes_only: not supported: codec tiny does not tell requests that \
+          change data from others, so nothing would be copied"
+        ]
+    );
+    let actions = |state: &State| {
+        let served = state.routes().next().unwrap().value.served().clone();
+        [0, 1].map(|index| matches!(served.routes[index].action, RouteAction::Misconfigured(_)))
+    };
+    assert_eq!(actions(&state), [false, true]);
+    let able =
+        v1::MetaProxy { protocol: "plain".to_owned(), services: vec![service("", name)], ..meta_proxy() };
+    let changed = vec![resource(ResourceType::Listener, "orders", &listener("orders", &able))];
+    assert_eq!(change(&mut state, changed), [""; 0]);
+    assert_eq!(actions(&state), [false, false]);
+}
+
+#[test]
 fn what_is_removed_is_gone_unless_the_same_update_brings_it() {
     let mut state = state(everything());
     for (kind, name) in [

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use codec_api::{
-    Attribute, Cause, Codec, Conduct, DecodeError, Decoded, Factory, Found, Kind, LocalReply, Message,
-    OptionError, Options, Out, Outgoing, Properties, Protocol, Rejected, RequestHead, Sharing, Side, Span,
-    Status, Value,
+    After, Answer, Attribute, Cause, Codec, Conduct, DecodeError, Decoded, Edit, Edited, Factory, Found,
+    Kind, LocalReply, Message, OptionError, Options, Out, Outgoing, Properties, Protocol, Refusal, Rejected,
+    RequestHead, Shares, Sharing, Side, Span, Status, Value,
 };
+
+use super::words;
 
 const METHOD: usize = 0;
 const LIMIT: usize = 8 << 20;
@@ -46,7 +48,7 @@ impl Protocol for Tiny {
 
 impl Factory for Tiny {
     fn codec(&self) -> Box<dyn Codec> {
-        Box::new(*self)
+        Box::new(TinyCodec::default())
     }
 
     fn conduct(&self) -> Conduct {
@@ -112,7 +114,38 @@ fn status(byte: u8) -> Status {
     }
 }
 
-impl Codec for Tiny {
+/// One connection's codec, for either side.
+#[derive(Default)]
+struct TinyCodec {
+    session: Vec<u8>,
+    /// The request that changes the session, and the session before it.
+    changing: Option<(u64, Vec<u8>)>,
+}
+
+impl TinyCodec {
+    /// Takes note of what a request does to the session.
+    fn begin(&mut self, message: &Message, method: &str) {
+        if let Some(name) = words::value(method, "session") {
+            let before = std::mem::replace(&mut self.session, name.as_bytes().to_vec());
+            self.changing = Some((message.id, before));
+        }
+    }
+
+    /// Takes note of how the request with this id ended.
+    fn end(&mut self, id: u64, is_good: bool) {
+        if let Some((_, before)) = self.changing.take_if(|(changing, _)| *changing == id)
+            && !is_good
+        {
+            self.session = before;
+        }
+    }
+}
+
+fn method_of<'a>(message: &Message, bytes: &'a [u8]) -> &'a str {
+    message.head[METHOD].of(bytes).and_then(|name| str::from_utf8(name).ok()).unwrap_or_default()
+}
+
+impl Codec for TinyCodec {
     fn decode(&mut self, input: &[u8]) -> Result<Decoded, DecodeError> {
         let Some(head) = input.first_chunk::<HEAD>() else { return Ok(Decoded::need(HEAD)) };
         let len = 4 + u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
@@ -124,13 +157,15 @@ impl Codec for Tiny {
             b'p' => Kind::Ping,
             b'o' => Kind::Pong,
             b'g' => Kind::GoingAway,
+            b'u' => Kind::Push,
             other => return Err(DecodeError::new(format!("kind {other:#04x} is unknown"))),
         };
         if len < HEAD {
             return Err(DecodeError::new(format!("{len} bytes are no message")));
         }
         if len > LIMIT {
-            let answer = (kind == Kind::Request).then_some(RequestHead { id, context: 0 });
+            let answer =
+                matches!(kind, Kind::Request | Kind::Response).then_some(RequestHead { id, context: 0 });
             let text = format!("{len} bytes are more than {LIMIT}");
             return Ok(Decoded::Reject(Rejected { skip: len as u64, answer, cause: Cause::TooLarge, text }));
         }
@@ -140,6 +175,11 @@ impl Codec for Tiny {
         let mut message = Message::new(kind, len);
         (message.id, message.status) = (id, status(head[5]));
         message.head[METHOD] = Span::new(HEAD, HEAD + usize::from(head[14]));
+        let method = method_of(&message, input);
+        words::apply(method, &mut message);
+        if matches!(kind, Kind::Request | Kind::Oneway) {
+            self.begin(&message, method);
+        }
         Ok(Decoded::Message(message))
     }
 
@@ -154,7 +194,19 @@ impl Codec for Tiny {
         message.bytes.put_from(14, out);
     }
 
+    fn write(&mut self, message: &Outgoing<'_>, _: &[Edit<'_>], out: &mut Out) -> Result<Edited, Refusal> {
+        if words::has(method_of(message.message, message.bytes.as_slice()), "unwritable") {
+            return Err(Refusal { cause: Cause::Unsupported, text: "it cannot be written".to_owned() });
+        }
+        if message.message.kind == Kind::Response {
+            self.end(message.id, message.message.status == Status::Ok);
+        }
+        self.encode(message, out);
+        Ok(Edited::Done)
+    }
+
     fn local_reply(&mut self, request: RequestHead, reply: LocalReply<'_>, out: &mut Out) {
+        self.end(request.id, false);
         let payload = format!("{:?}: {}", reply.cause, reply.text);
         out.put(&Frame { status: 9, ..Frame::new(b'r', request.id, "", payload.as_bytes()) }.encode());
     }
@@ -169,5 +221,68 @@ impl Codec for Tiny {
 
     fn going_away(&mut self, out: &mut Out) {
         out.put(&Frame::new(b'g', 0, "", b"").encode());
+    }
+
+    fn answer(&mut self, request: &Outgoing<'_>, out: &mut Out) -> After {
+        let method = method_of(request.message, request.bytes.as_slice());
+        out.put(&Frame::new(b'r', request.id, "", b"own").encode());
+        if words::has(method, "reset") {
+            self.session.clear();
+        }
+        if words::has(method, "quit") { After::Close } else { After::Stay }
+    }
+
+    fn session(&self) -> &[u8] {
+        &self.session
+    }
+
+    fn prelude(&mut self, session: &[u8], out: &mut Out) -> usize {
+        if session.is_empty() {
+            return 0;
+        }
+        out.put(&Frame::new(b'q', 0, "hello", session).encode());
+        1
+    }
+
+    fn prepare(&mut self, request: &Message, out: &mut Out) -> usize {
+        if request.context != words::PREPARED {
+            return 0;
+        }
+        out.put(&Frame::new(b'q', 0, "prepare", b"").encode());
+        1
+    }
+
+    fn keys(&mut self, message: &Message, bytes: &[u8], keys: &mut Vec<Span>) {
+        words::keys(method_of(message, bytes), HEAD, keys);
+    }
+
+    fn split(
+        &mut self,
+        whole: &Outgoing<'_>,
+        shares: Shares<'_>,
+        share: u16,
+        part: &mut Vec<u8>,
+    ) -> Result<Message, Refusal> {
+        let bytes = whole.bytes.as_slice();
+        let method = words::share(method_of(whole.message, bytes), shares, share)?;
+        let payload = &bytes[HEAD + usize::from(bytes[14])..];
+        part.extend(Frame::new(bytes[4], whole.id, &method, payload).encode());
+        match self.decode(part) {
+            Ok(Decoded::Message(message)) => Ok(message),
+            other => Err(Refusal { cause: Cause::BadMessage, text: format!("{other:?}") }),
+        }
+    }
+
+    fn merge(&mut self, request: RequestHead, shares: Shares<'_>, answers: &[Answer<'_>], out: &mut Out) {
+        self.end(request.id, true);
+        let answers: Vec<String> = answers
+            .iter()
+            .map(|answer| match answer {
+                Answer::Response { bytes, .. } => String::from_utf8_lossy(&bytes[HEAD..]).into_owned(),
+                Answer::Failed(reply) => format!("!{:?}", reply.cause),
+            })
+            .collect();
+        let merged = words::merge(shares, &answers);
+        out.put(&Frame::new(b'r', request.id, "", merged.as_bytes()).encode());
     }
 }

@@ -1,6 +1,6 @@
 //! Clients, endpoints and the worker between them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use codec_api::{Conduct, Options};
+use codec_api::{Conduct, Options, Order, Sharing};
 use meta_proxy::downstream::{Seat, Worker};
 use meta_proxy::local::Local;
 use meta_proxy::model::{
@@ -20,102 +20,48 @@ use meta_proxy::snapshot::{ClusterSpec, ListenerSpec, RoutesSpec, ServiceSpec, S
 use meta_proxy::telemetry::{Outcome, Telemetry};
 use meta_proxy::upstream::Settings;
 use meta_proxy::wire::{BoxStream, Connecting, Connector};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
-use super::tiny::{Frame, PROPERTIES, Tiny};
+use super::actor::Actor;
+use super::tiny::{PROPERTIES, Tiny};
 
 /// Bytes that a pipe holds before its writer must wait.
 const PIPE: usize = 256 * 1024;
-/// No step of a test takes longer, on whatever clock.
-const PATIENCE: Duration = Duration::from_mins(10);
 
 /// What an endpoint does with connection attempts.
 #[derive(Clone)]
 pub enum Behaviour {
     Accept(mpsc::UnboundedSender<Actor>),
+    /// After this time.
+    AcceptLate(mpsc::UnboundedSender<Actor>, Duration),
     Refuse,
     Hang,
 }
 
-/// One end of a pipe.
-pub struct Actor {
-    stream: DuplexStream,
-    unread: Vec<u8>,
-}
-
-impl Actor {
-    fn new(stream: DuplexStream) -> Self {
-        Self { stream, unread: Vec::new() }
-    }
-
-    pub async fn send(&mut self, frame: &Frame) {
-        self.send_bytes(&frame.encode()).await;
-    }
-
-    pub async fn send_bytes(&mut self, bytes: &[u8]) {
-        timeout(PATIENCE, self.stream.write_all(bytes)).await.expect("in time").expect("the pipe is open");
-    }
-
-    /// The same, for a pipe that the other side may close.
-    pub async fn try_send_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
-        timeout(PATIENCE, self.stream.write_all(bytes)).await.expect("in time")
-    }
-
-    /// Sends no more, but goes on reading.
-    pub async fn say_no_more(&mut self) {
-        self.stream.shutdown().await.expect("the pipe is open");
-    }
-
-    /// Waits for the next frame; `None`: the other side has closed.
-    pub async fn receive(&mut self) -> Option<Frame> {
-        loop {
-            if let Some(frame) = Frame::take(&mut self.unread) {
-                return Some(frame);
-            }
-            let read = timeout(PATIENCE, self.stream.read_buf(&mut self.unread)).await.expect("in time");
-            if read.unwrap_or(0) == 0 {
-                return None;
-            }
-        }
-    }
-
-    /// Reads `count` bytes into `taken`, which has room for them.
-    pub async fn take_into(&mut self, taken: &mut Vec<u8>, count: usize) {
-        while taken.len() < count {
-            let read = timeout(PATIENCE, self.stream.read_buf(taken)).await.expect("in time");
-            assert_ne!(read.expect("the pipe is open"), 0);
-        }
-    }
-
-    /// Answers everything with its own payload, for ever, but for methods that `is_ignored`.
-    pub fn echo(mut self, is_ignored: fn(&str) -> bool) {
-        tokio::task::spawn_local(async move {
-            while let Some(frame) = self.receive().await {
-                if frame.kind == b'q' && !is_ignored(&frame.method) {
-                    self.send(&Frame::response_to(&frame)).await;
-                }
-            }
-        });
-    }
-}
-
 #[derive(Default)]
-struct Endpoints(RefCell<HashMap<SocketAddr, Behaviour>>);
+struct Endpoints {
+    behaviours: RefCell<HashMap<SocketAddr, Behaviour>>,
+    attempts: Cell<usize>,
+}
 
 struct Pipes(Rc<Endpoints>);
 
 impl Connector for Pipes {
     fn connect(&self, address: SocketAddr) -> Connecting {
-        let behaviour = self.0.0.borrow().get(&address).cloned();
+        let behaviour = self.0.behaviours.borrow().get(&address).cloned();
+        self.0.attempts.set(self.0.attempts.get() + 1);
+        let accept = |accepted: &mpsc::UnboundedSender<Actor>| {
+            let (ours, theirs) = tokio::io::duplex(PIPE);
+            let refused = |_| io::Error::from(io::ErrorKind::ConnectionRefused);
+            accepted.send(Actor::new(theirs)).map_err(refused)?;
+            Ok(Box::new(ours) as BoxStream)
+        };
         Box::pin(async move {
             match behaviour {
-                Some(Behaviour::Accept(accepted)) => {
-                    let (ours, theirs) = tokio::io::duplex(PIPE);
-                    let refused = |_| io::Error::from(io::ErrorKind::ConnectionRefused);
-                    accepted.send(Actor::new(theirs)).map_err(refused)?;
-                    Ok(Box::new(ours) as BoxStream)
+                Some(Behaviour::Accept(accepted)) => accept(&accepted),
+                Some(Behaviour::AcceptLate(accepted, late)) => {
+                    tokio::time::sleep(late).await;
+                    accept(&accepted)
                 }
                 Some(Behaviour::Hang) => std::future::pending().await,
                 Some(Behaviour::Refuse) | None => Err(io::ErrorKind::ConnectionRefused.into()),
@@ -131,8 +77,14 @@ pub struct World {
     pub routes: Vec<Route>,
     pub limits: Limits,
     pub idle_timeout: Option<Duration>,
-    /// How clients, and endpoints, are spoken to.
+    /// How an endpoint is chosen.
+    pub balancing: LoadBalancing,
+    /// How clients' connections behave; of upstream ones, all but the order.
     pub conduct: Conduct,
+    /// In which order endpoints answer.
+    pub upstream_order: Order,
+    /// Each client has upstream connections of its own.
+    pub dedicated: bool,
     endpoints: Rc<Endpoints>,
     clusters: BTreeMap<String, Vec<SocketAddr>>,
     usage: RefCell<HashMap<String, Settings>>,
@@ -157,7 +109,10 @@ impl World {
             routes: Vec::new(),
             limits: Limits::default(),
             idle_timeout: None,
+            balancing: LoadBalancing::LeastRequest,
             conduct: Conduct::default(),
+            upstream_order: Order::ById,
+            dedicated: false,
             endpoints,
             clusters: BTreeMap::new(),
             usage: RefCell::default(),
@@ -176,8 +131,18 @@ impl World {
     /// Gives `cluster` one more endpoint.
     pub fn endpoint(&mut self, cluster: &str, number: u16, behaviour: Behaviour) {
         let address = endpoint_address(number);
-        self.endpoints.0.borrow_mut().insert(address, behaviour);
+        self.behave(number, behaviour);
         self.clusters.entry(cluster.to_owned()).or_default().push(address);
+    }
+
+    /// From now on endpoint `number` does this.
+    pub fn behave(&self, number: u16, behaviour: Behaviour) {
+        self.endpoints.behaviours.borrow_mut().insert(endpoint_address(number), behaviour);
+    }
+
+    /// How often anybody was connected to, or it was tried.
+    pub fn attempts(&self) -> usize {
+        self.endpoints.attempts.get()
     }
 
     /// The same, for an endpoint that accepts; its connections come out of the receiver.
@@ -193,6 +158,16 @@ impl World {
         tokio::task::spawn_local(async move {
             while let Some(actor) = accepted.recv().await {
                 actor.echo(is_ignored);
+            }
+        });
+    }
+
+    /// The same, for an endpoint that puts its number into each answer.
+    pub fn serving(&mut self, cluster: &str, number: u16) {
+        let mut accepted = self.accepting(cluster, number);
+        tokio::task::spawn_local(async move {
+            while let Some(actor) = accepted.recv().await {
+                actor.serve_as(number);
             }
         });
     }
@@ -221,7 +196,8 @@ impl World {
 
     /// The same, with copies of every request to `copies`.
     pub fn mirrored(&mut self, cluster: &str, copies: &str) {
-        self.route(None, cluster).mirror = Some(Mirror { cluster: copies.to_owned(), millionths: 1_000_000 });
+        let mirror = Mirror { cluster: copies.to_owned(), millionths: 1_000_000, writes_only: false };
+        self.route(None, cluster).mirror = Some(mirror);
     }
 
     /// Lets the worker serve what has been set up.
@@ -237,11 +213,15 @@ impl World {
             services: vec![service.clone()],
             idle_timeout: self.idle_timeout,
         };
+        let mut conduct = self.conduct;
+        if self.dedicated {
+            conduct.sharing = Some(Sharing::PerDownstream);
+        }
         let spec = ListenerSpec {
             model: Arc::new(listener),
             protocol: "tiny".into(),
             properties: &PROPERTIES,
-            factory: Arc::new(Tiny { conduct: self.conduct }),
+            factory: Arc::new(Tiny { conduct }),
             services: vec![ServiceSpec { model: service, routes: Some(RoutesSpec { model, table }) }],
         };
         let mut snapshot = Snapshot::default();
@@ -259,12 +239,14 @@ impl World {
             protocol: "tiny".to_owned(),
             options: Options::default(),
             discovery: Discovery::Assigned(name.to_owned()),
-            balancing: LoadBalancing::LeastRequest,
+            balancing: self.balancing.clone(),
             connect_timeout: Duration::from_secs(1),
             idle_timeout: None,
             limits: self.limits,
         };
-        let factory = Arc::new(Tiny { conduct: self.conduct });
+        let mut conduct = self.conduct;
+        conduct.order = self.upstream_order;
+        let factory = Arc::new(Tiny { conduct });
         let mut known = self.usage.borrow_mut();
         let usage = known.get(name).map(|settings| settings.usage.clone()).unwrap_or_default();
         let settings = Settings { model: Arc::new(model), factory, properties: &PROPERTIES, usage };

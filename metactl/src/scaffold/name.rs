@@ -104,12 +104,12 @@ mod tests {
             ("größe", "lower case letters"),
             ("../x", "lower case letters"),
             ("codec-foo", "say \"foo\""),
-            ("dubbo", "spoken by this build already: dubbo, thrift"),
+            ("dubbo", "spoken by this build already: dubbo, thrift, redis"),
             ("async", "try async-rpc"),
             (&"x".repeat(41), "at most 40"),
         ];
         for (text, words) in rows {
-            let error = Name::parse(text, &["dubbo", "thrift"]).unwrap_err();
+            let error = Name::parse(text, &["dubbo", "thrift", "redis"]).unwrap_err();
             assert!(error.contains(words), "{error}");
         }
     }

@@ -166,6 +166,10 @@ pub struct Mirror {
     /// Share of the requests that are copied: 1,000,000 is all of them.
     #[prost(uint32, tag = "2")]
     pub millionths: u32,
+    /// Only requests that change data are copied, and the share is of these. Refused where the codec of a listener does
+    /// not tell them from others.
+    #[prost(bool, tag = "3")]
+    pub writes_only: bool,
 }
 impl ::prost::Name for Mirror {
 const NAME: &'static str = "Mirror";
@@ -183,6 +187,11 @@ pub struct ClusterPolicy {
     /// An upstream connection without outstanding requests closes after this time. Absent: never.
     #[prost(message, optional, tag = "3")]
     pub idle_timeout: ::core::option::Option<::envoy_types::pb::google::protobuf::Duration>,
+    /// The attribute that is hashed where the cluster's lb_policy is RING_HASH or MAGLEV, ASCII case-insensitive; empty
+    /// with any other policy. The ring is ketama's (MD5, 160 points for each endpoint unless minimum_ring_size asks for
+    /// more), so that ring_hash_lb_config.hash_function stays at its default.
+    #[prost(string, tag = "4")]
+    pub hash_attribute: ::prost::alloc::string::String,
 }
 impl ::prost::Name for ClusterPolicy {
 const NAME: &'static str = "ClusterPolicy";

@@ -40,6 +40,16 @@ pub enum Law {
     Order,
     /// A local reply is a response to its request, for every cause and every text.
     LocalReply,
+    /// A request that the proxy answers itself is answered with a response.
+    Own,
+    /// A session that is asked for shows at once, holds if it is granted, and is gone if it is refused; a connection is
+    /// set up for it by as many requests as are said.
+    Session,
+    /// A request whose keys belong to several endpoints is split so that each key goes where it belongs, or not at all;
+    /// however the shares end, they are merged into one response.
+    Shares,
+    /// What an endpoint sends unasked reaches the client untouched, and answers nothing.
+    Push,
     /// A refused message says for whom, how long it is, and the connection lives on.
     Refused,
     /// What is longer than the limit is refused by its head.

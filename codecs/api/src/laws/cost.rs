@@ -12,8 +12,8 @@ use super::answers;
 use super::breach::{Breach, Law};
 use super::inbox::{Event, Inbox};
 use super::recorded::Recorded;
-use super::stage::{Role, Stage, local_reply, look_up};
-use crate::{Cause, Codec, Decoded, Kind, LocalReply, Side};
+use super::stage::{Role, Stage, local_reply};
+use crate::{Cause, Codec, Decoded, Kind, LocalReply, Order, Side};
 
 /// Work that is long enough to be timed.
 const LONG_ENOUGH: Duration = Duration::from_millis(1);
@@ -53,7 +53,7 @@ pub(super) fn linear(stage: &Stage) -> Result<(), Breach> {
     let attributes = |bytes: &[u8]| {
         let mut codec = stage.codec(Role::Downstream);
         if let Ok(Decoded::Message(message)) = codec.decode(bytes) {
-            std::hint::black_box(look_up(stage.properties, &mut *codec, (&message, bytes), &names));
+            std::hint::black_box(stage.look_up(Side::Downstream, &mut *codec, (&message, bytes), &names));
         }
     };
     grows("the late attributes of a long request", most, &mut long, &attributes)?;
@@ -231,6 +231,7 @@ fn converse(stage: &Stage) -> Result<(), Breach> {
     let requests: Vec<_> = stage.of(Side::Downstream, Kind::Request).collect();
     let (mut client, mut endpoint) = (stage.codec(Role::Downstream), stage.codec(Role::Upstream));
     let mut inbox = Inbox::limited(stage.laws.limit);
+    let is_in_order = stage.conduct(Role::Upstream).order == Order::InOrder && stage.is_shared();
     for (number, request) in requests.iter().cycle().take(EXCHANGES).enumerate() {
         inbox.read(&request.bytes);
         let what = format!("{}, request {number} on its connection", request.describe());
@@ -247,6 +248,10 @@ fn converse(stage: &Stage) -> Result<(), Breach> {
         let Some(response) = response else {
             let reply = LocalReply { cause: Cause::Timeout, text: "no response in time" };
             local_reply(&mut *client, message.request_head(), reply);
+            // Where responses come in order, one that is late comes all the same.
+            if let Some(late) = stage.response_to(request).filter(|_| is_in_order) {
+                stage.whole(Law::Memory, &mut *endpoint, &late.bytes, &what)?;
+            }
             // The endpoint's connection is given up with its request.
             if !stage.is_shared() {
                 endpoint = stage.codec(Role::Upstream);

@@ -5,8 +5,8 @@ use fastrand::Rng;
 use super::breach::{Breach, Law};
 use super::inbox::{self, Event, Inbox, Wrong};
 use super::recorded::Recorded;
-use super::stage::{Role, Stage};
-use crate::{Codec, Decoded, Kind, Message, Side};
+use super::stage::{Role, Stage, alike};
+use crate::{Affinity, Codec, Decoded, Kind, Message, Side};
 
 /// Messages up to this size are cut at every byte; of longer ones the start, the end, and bytes at random.
 const CUT_EVERYWHERE: usize = 8 << 10;
@@ -121,10 +121,13 @@ fn ends(stage: &Stage, recorded: &Recorded, resumed: &mut dyn Codec) -> Result<(
     Err(breach().found(found).right(format!("{at_once:?}, as when it is shown whole")))
 }
 
-/// A message without what is the codec's own.
-fn seen(message: &Message) -> Message {
+/// A message without what is the codec's own. Whether a pin ends with a response may depend on what else is outstanding.
+pub(super) fn seen(message: &Message) -> Message {
     let mut message = *message;
     message.context = 0;
+    if message.kind == Kind::Response {
+        message.flow.affinity = Affinity::Free;
+    }
     message
 }
 
@@ -161,7 +164,9 @@ pub(super) fn several(stage: &Stage) -> Result<(), Breach> {
 pub(super) fn split(stage: &Stage) -> Result<(), Breach> {
     let mut rng = Rng::with_seed(stage.laws.seed);
     for side in [Side::Downstream, Side::Upstream] {
-        let pool: Vec<_> = stage.messages().filter(|m| m.from == side).collect();
+        // What is pushed because of a request comes between its answer and others, which is no stream of any order.
+        let is_loose = |m: &&Recorded| m.kind != Kind::Push || stage.request_of(m).is_none();
+        let pool: Vec<_> = stage.messages().filter(|m| m.from == side).filter(is_loose).collect();
         for _ in 0..if pool.is_empty() { 0 } else { STREAMS } {
             one_stream(stage, side, &pool, &mut rng)?;
         }
@@ -213,7 +218,7 @@ fn one_stream(stage: &Stage, side: Side, pool: &[&Recorded], rng: &mut Rng) -> R
 /// Whether what came out is what went in next.
 fn is_next(event: &Event, expected: Option<&&Recorded>) -> Result<(), Wrong> {
     let fits = match (event, expected) {
-        (Event::Message(message, bytes), Some(one)) => message.kind == one.kind && *bytes == one.bytes,
+        (Event::Message(message, bytes), Some(one)) => alike(message.kind, one.kind) && *bytes == one.bytes,
         (Event::Rejected(rejected), Some(one)) => one.refused == Some(rejected.cause),
         _ => false,
     };

@@ -12,8 +12,11 @@ use super::cost;
 use super::inbox::{Event, Inbox};
 use super::looking::in_range;
 use super::mutation::mutate;
-use super::stage::{Role, Stage, local_reply, write};
-use crate::{Cause, Codec, Edit, Kind, LocalReply, Message, Out, Outgoing, Raw, RequestHead, Side};
+use super::shares::keys_of;
+use super::stage::{Role, Stage, alike, answer, local_reply, write};
+use crate::{
+    Cause, Codec, Edit, Kind, LocalReply, Message, Out, Outgoing, Raw, RequestHead, Shares, Side, Spread,
+};
 
 /// What one byte of input may cost in memory, the kit's own copies included.
 const MEMORY_PER_BYTE: usize = 24;
@@ -166,17 +169,44 @@ impl<'a> Session<'a> {
             Kind::Request | Kind::Oneway => {
                 in_range(self.stage, self.from, bytes)
                     .map_err(|found| self.breach(found, "each offered Span stands inside the message"))?;
+                self.deal(message, bytes)?;
                 self.pass_on(message, bytes)?;
                 if message.kind == Kind::Request {
                     let cause = Cause::ALL[self.rng.usize(..Cause::ALL.len())];
                     self.reply(message.request_head(), cause, "the proxy says so")?;
                 }
             }
+            Kind::Own => {
+                answer(&mut *self.client, message, bytes);
+            }
             Kind::Ping => {
                 let mut out = Out::new();
                 self.client.pong(&Outgoing { message, bytes: Raw::Slice(bytes), id: message.id }, &mut out);
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Its keys stand inside it, and belong to two endpoints.
+    fn deal(&mut self, message: &Message, bytes: &[u8]) -> Result<(), Breach> {
+        let _ = std::hint::black_box(self.client.session().len());
+        if message.flow.spread != Spread::Keys {
+            return Ok(());
+        }
+        let Some(keys) = keys_of(&mut *self.client, message, bytes) else {
+            return Err(self.breach("a key outside of the message", "each stands inside it"));
+        };
+        let of_key: Vec<u16> = (0..keys.len()).map(|key| (key % 2) as u16).collect();
+        let shares = Shares { of_key: &of_key, count: 2 };
+        let whole = Outgoing { message, bytes: Raw::Slice(bytes), id: message.id };
+        for share in 0..if keys.len() > 1 { 2 } else { 0 } {
+            let mut part = Vec::new();
+            let said = self.client.split(&whole, shares, share, &mut part);
+            if said.as_ref().is_ok_and(|said| said.len != part.len()) {
+                let found = format!("a share of {} bytes, said to be {said:?}", part.len());
+                return Err(self.breach(found, "its length is that of its bytes"));
+            }
         }
         Ok(())
     }
@@ -199,7 +229,7 @@ impl<'a> Session<'a> {
         let arrived = match &decoded {
             Ok(crate::Decoded::Message(arrived)) => {
                 let has_id = self.stage.has_id(arrived, id) || message.kind == Kind::Oneway;
-                arrived.kind == message.kind && arrived.len == out.len() && has_id
+                alike(arrived.kind, message.kind) && arrived.len == out.len() && has_id
             }
             // An edit, or a longer id, may have made it too long.
             Ok(crate::Decoded::Reject(rejected)) => rejected.cause == Cause::TooLarge,
@@ -223,6 +253,10 @@ impl<'a> Session<'a> {
     fn endpoint_says(&mut self, message: &Message, bytes: &[u8]) -> Result<(), Breach> {
         self.note(message);
         match message.kind {
+            Kind::Push => drop(write(&mut *self.client, (message, bytes), 0, &[])),
+            Kind::Response if message.flow.more => {
+                drop(write(&mut *self.client, (message, bytes), 0, &[]));
+            }
             Kind::Response if !self.asked.is_empty() => {
                 let head = self.asked.remove(0);
                 let (written, out) = write(&mut *self.client, (message, bytes), head.id, &[]);

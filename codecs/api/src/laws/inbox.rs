@@ -92,7 +92,8 @@ pub(super) fn check(decoded: &Decoded, shown: &[u8], limit: usize) -> Result<(),
         }
         Decoded::Message(message) => {
             let bytes = &shown[..message.len];
-            let is_strange = |span: &Span| !span.is_none() && *span != Span::LATE && span.of(bytes).is_none();
+            let is_nowhere = |span: &Span| *span != Span::LATE && span.as_word().is_none();
+            let is_strange = |span: &Span| !span.is_none() && is_nowhere(span) && span.of(bytes).is_none();
             match message.head.iter().position(is_strange) {
                 Some(place) => {
                     format!("head field {place} stands inside the message's {} bytes", bytes.len())

@@ -3,7 +3,7 @@
 use super::breach::{Breach, Law};
 use super::inbox::Wrong;
 use super::recorded::Recorded;
-use super::stage::{Role, Stage, look_up};
+use super::stage::{Role, Stage};
 use crate::{Attribute, Codec, Found, Kind, MAX_HEAD, Message, OptionValue, Options, Side, Span};
 
 /// An option that no codec has.
@@ -68,6 +68,14 @@ pub(super) fn attributes(stage: &Stage) -> Result<(), Breach> {
             let found = format!("{:?}", message.head);
             return Err(breach().found(found).right("no more fields than Properties::head has names"));
         }
+        let words = stage.conduct(Role::Downstream).words;
+        let is_unknown = |word: usize| recorded.from == Side::Downstream && word >= words.len();
+        if let Some(word) =
+            message.head.iter().filter_map(|span| span.as_word()).find(|word| is_unknown(*word))
+        {
+            let right = format!("one of the {} words of Conduct::words", words.len());
+            return Err(breach().found(format!("word {word}")).right(right));
+        }
         let mut codec = stage.receiver(Law::Attributes, recorded)?;
         stage.whole(Law::Attributes, &mut *codec, &bytes, &what)?;
         shows(stage, recorded, (&mut *codec, &message)).map_err(|wrong| wrong.of(breach()))?;
@@ -94,7 +102,7 @@ fn shows(
     let promised = stage.properties.head.iter().zip(message.head).filter(|(_, span)| *span == Span::LATE);
     expected.extend(promised.map(|(name, _)| ((*name).to_owned(), None)));
     let names: Vec<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
-    let found = look_up(stage.properties, codec, (message, &recorded.bytes), &names);
+    let found = stage.look_up(recorded.from, codec, (message, &recorded.bytes), &names);
     for ((name, expected), found) in expected.iter().zip(found) {
         let is_right = match expected {
             Some(value) => found.as_deref() == Some(value.as_bytes()),

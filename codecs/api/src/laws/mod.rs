@@ -38,6 +38,7 @@
 mod answers;
 mod breach;
 mod cost;
+mod flows;
 mod framing;
 mod fuzz;
 mod hostile;
@@ -45,6 +46,7 @@ mod inbox;
 mod looking;
 mod mutation;
 mod recorded;
+mod shares;
 mod stage;
 mod trying;
 mod writing;

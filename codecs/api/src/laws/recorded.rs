@@ -90,7 +90,7 @@ impl Recorded {
         match self.from {
             _ if self.refused.is_some() => false,
             Side::Downstream => matches!(self.kind, Kind::Request | Kind::Oneway),
-            Side::Upstream => self.kind == Kind::Response,
+            Side::Upstream => matches!(self.kind, Kind::Response | Kind::Push),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::breach::{Breach, Law, difference};
 use super::inbox::{self, Wrong};
 use super::recorded::Recorded;
 use crate::{
-    Attribute, Codec, Conduct, Decoded, Edit, Edited, Factory, Found, Kind, Message, OptionError, Out,
+    Attribute, Codec, Conduct, Decoded, Edit, Edited, Factory, Found, Key, Kind, Message, OptionError, Out,
     Outgoing, Properties, Raw, RequestHead, Sharing, Side,
 };
 
@@ -114,7 +114,8 @@ impl Stage {
 
     /// The request that a response answers.
     pub(super) fn request_of(&self, response: &Recorded) -> Option<&Recorded> {
-        let is_response = response.kind == Kind::Response && response.from == Side::Upstream;
+        let is_response =
+            matches!(response.kind, Kind::Response | Kind::Push) && response.from == Side::Upstream;
         self.of(Side::Downstream, Kind::Request).find(|m| is_response && m.name == response.name)
     }
 
@@ -227,6 +228,35 @@ impl Stage {
         }
     }
 
+    /// The values of these attributes of a message from this side, each looked up as a route does.
+    pub(super) fn look_up(
+        &self,
+        from: Side,
+        codec: &mut dyn Codec,
+        (message, bytes): (&Message, &[u8]),
+        names: &[&str],
+    ) -> Vec<Option<Vec<u8>>> {
+        let role = if from == Side::Downstream { Role::Downstream } else { Role::Upstream };
+        let words = self.conduct(role).words;
+        let wanted: Vec<Attribute> = names.iter().map(|name| Attribute::new(self.properties, name)).collect();
+        let mut found = Found::default();
+        found.reset(wanted.len());
+        if wanted.iter().any(|attribute| attribute.is_late(message)) {
+            codec.attributes(message, bytes, &wanted, &mut found);
+        }
+        let value = |(index, attribute): (usize, &Attribute)| {
+            let word = match attribute.key() {
+                Key::Head(place) => message.head.get(place).and_then(|span| span.as_word()),
+                Key::Late => None,
+            };
+            match word {
+                Some(word) => words.get(word).map(|word| word.as_bytes().to_vec()),
+                None => found.get(index, attribute, message, bytes).map(<[u8]>::to_vec),
+            }
+        };
+        wanted.iter().enumerate().map(value).collect()
+    }
+
     /// The recorded request as the endpoint sees it under this id.
     pub(super) fn request_with_id(&self, law: Law, request: &Recorded, id: u64) -> Result<Vec<u8>, Breach> {
         let (message, bytes) = self.read(law, request)?;
@@ -281,6 +311,23 @@ pub(super) fn local_reply(codec: &mut dyn Codec, head: RequestHead, reply: crate
     out.to_vec()
 }
 
+/// What `Codec::answer` writes.
+pub(super) fn answer(codec: &mut dyn Codec, message: &Message, bytes: &[u8]) -> Vec<u8> {
+    let mut out = Out::new();
+    codec.answer(&Outgoing { message, bytes: Raw::Slice(bytes), id: message.id }, &mut out);
+    out.to_vec()
+}
+
+/// Whether it asks for a response, the endpoint's or the proxy's.
+pub(super) fn asks(kind: Kind) -> bool {
+    matches!(kind, Kind::Request | Kind::Own)
+}
+
+/// Whether both are of one kind to whoever sent them: what came before may decide who answers a request.
+pub(super) fn alike(one: Kind, other: Kind) -> bool {
+    one == other || (asks(one) && asks(other))
+}
+
 /// Fails unless both are the same.
 pub(super) fn same(breach: Breach, found: &[u8], right: &[u8]) -> Result<(), Breach> {
     if found == right {
@@ -288,21 +335,4 @@ pub(super) fn same(breach: Breach, found: &[u8], right: &[u8]) -> Result<(), Bre
     }
     let (at, text) = difference(found, right);
     Err(breach.at(at).found(text).right("the same bytes"))
-}
-
-/// The values of these attributes, each looked up as `Codec::attributes` offers it.
-pub(super) fn look_up(
-    properties: &Properties,
-    codec: &mut dyn Codec,
-    (message, bytes): (&Message, &[u8]),
-    names: &[&str],
-) -> Vec<Option<Vec<u8>>> {
-    let wanted: Vec<Attribute> = names.iter().map(|name| Attribute::new(properties, name)).collect();
-    let mut found = Found::default();
-    found.reset(wanted.len());
-    if wanted.iter().any(|attribute| attribute.is_late(message)) {
-        codec.attributes(message, bytes, &wanted, &mut found);
-    }
-    let value = |(index, attribute)| found.get(index, attribute, message, bytes).map(<[u8]>::to_vec);
-    wanted.iter().enumerate().map(value).collect()
 }

@@ -7,13 +7,13 @@ use std::thread;
 
 use super::breach::{Breach, Law};
 use super::stage::{Stage, Trial};
-use super::{Laws, answers, cost, framing, hostile, looking, writing};
+use super::{Laws, answers, cost, flows, framing, hostile, looking, shares, writing};
 use crate::{Kind, Side};
 
 type Try = fn(&Stage) -> Result<(), Breach>;
 
 /// How each law is tried. Later ones assume the earlier ones.
-const TRIES: [Try; 23] = [
+const TRIES: [Try; 27] = [
     setup,
     looking::properties,
     looking::options,
@@ -30,6 +30,10 @@ const TRIES: [Try; 23] = [
     answers::correlation,
     answers::order,
     answers::local_replies,
+    flows::own,
+    flows::session,
+    shares::shares,
+    flows::push,
     answers::refused,
     cost::limit,
     answers::heartbeat,

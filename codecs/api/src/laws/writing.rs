@@ -3,7 +3,7 @@
 use super::breach::{Breach, Law, difference, hex};
 use super::inbox::Wrong;
 use super::recorded::Recorded;
-use super::stage::{Role, Stage, encode, look_up, same, write};
+use super::stage::{Role, Stage, encode, same, write};
 use crate::{Codec, Edit, Edited, Edits, Kind, Message, Side};
 
 /// Values that attributes are set to: short, empty, beyond ASCII, longer than one byte of length.
@@ -219,7 +219,7 @@ fn values(
         .chain(kept.map(|(name, value)| (name.as_str(), value.as_str())))
         .collect();
     let names: Vec<&str> = expected.iter().map(|(name, _)| *name).collect();
-    let found = look_up(stage.properties, reader, (message, written), &names);
+    let found = stage.look_up(recorded.from, reader, (message, written), &names);
     for ((name, value), found) in expected.into_iter().zip(found) {
         if found.as_deref() != Some(value.as_bytes()) {
             let shown =

@@ -3,3 +3,4 @@
 mod lines;
 mod seeded;
 mod tiny;
+mod turns;

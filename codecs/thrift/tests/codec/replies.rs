@@ -16,7 +16,7 @@ fn exception(form: &str, name: &str, id: u32, (kind, text): (i32, &str)) -> Vec<
     }
 }
 
-const TYPES: [(Cause, i32, &str); 12] = [
+const TYPES: [(Cause, i32, &str); 13] = [
     (Cause::NoRoute, 1, "no route"),
     (Cause::Misconfigured, 6, "misconfigured"),
     (Cause::NoEndpoint, 6, "no endpoint"),
@@ -29,6 +29,7 @@ const TYPES: [(Cause, i32, &str); 12] = [
     (Cause::TooLarge, 7, "too large"),
     (Cause::BadMessage, 7, "bad message"),
     (Cause::Unsupported, 10, "unsupported"),
+    (Cause::Scattered, 10, "scattered"),
 ];
 
 #[test]

@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_field_that_no_list_names_is_refused_all_the_same() {
         let mut mistakes = Mistakes::default();
-        let message = v1::Mirror { cluster: "c".to_owned(), millionths: 1 };
+        let message = v1::Mirror { cluster: "c".to_owned(), millionths: 1, writes_only: false };
         refuse_rest!(message, "", &mut mistakes, [cluster]);
         let rejections = mistakes.into_rejections(&resource());
         let texts: Vec<_> = rejections.iter().map(ToString::to_string).collect();

@@ -21,6 +21,7 @@ use crate::model;
 use crate::xds::convert::mistakes::Mistakes;
 use crate::xds::{Cluster, Codecs, Listener, Routes};
 
+pub use cluster::HASH_ATTRIBUTE_LIMIT;
 pub use endpoints::ENDPOINTS_LIMIT;
 pub use listener::SERVICES_LIMIT;
 pub use mistakes::MISTAKES_LIMIT;

@@ -215,7 +215,11 @@ impl Reader<'_> {
             let text = format!("{} is not a share from 1 to 1000000 millionths", message.millionths);
             self.mistakes.add(format_args!("{at}.mirror.millionths"), text);
         }
-        model::Mirror { cluster: message.cluster, millionths: message.millionths }
+        model::Mirror {
+            cluster: message.cluster,
+            millionths: message.millionths,
+            writes_only: message.writes_only,
+        }
     }
 }
 
@@ -284,13 +288,18 @@ mod tests {
     #[test]
     fn good_routes_are_read_whole_and_in_order() {
         let mut canary = route("canary", &[("v1", 90), ("v2", 10)]);
-        canary.mirror = Some(v1::Mirror { cluster: "v3".to_owned(), millionths: 1_000_000 });
+        let mirror =
+            |writes_only| v1::Mirror { cluster: "v3".to_owned(), millionths: 1_000_000, writes_only };
+        canary.mirror = Some(mirror(true));
         canary.timeout = seconds(0);
         let broken = v1::Route { misconfigured: "no subset v9".to_owned(), ..Default::default() };
-        let read = good(&with_routes(vec![canary, broken, route("rest", &[("v1", 0)])]));
+        let whole = v1::Route { mirror: Some(mirror(false)), ..route("whole", &[("v1", 1)]) };
+        let read = good(&with_routes(vec![canary, broken, route("rest", &[("v1", 0)]), whole]));
         let cluster = |name: &str, weight| WeightedCluster { name: name.to_owned(), weight };
         assert_eq!(read[0].action, RouteAction::Clusters(vec![cluster("v1", 90), cluster("v2", 10)]));
-        assert_eq!(read[0].mirror, Some(model::Mirror { cluster: "v3".to_owned(), millionths: 1_000_000 }));
+        let mirror =
+            |writes_only| model::Mirror { cluster: "v3".to_owned(), millionths: 1_000_000, writes_only };
+        assert_eq!((&read[0].mirror, &read[3].mirror), (&Some(mirror(true)), &Some(mirror(false))));
         assert_eq!(read[0].timeout, Some(Duration::ZERO));
         assert_eq!(read[1].action, RouteAction::Misconfigured("no subset v9".to_owned()));
         assert_eq!(
@@ -367,7 +376,7 @@ mod tests {
     #[test]
     fn a_mirror_gets_a_share_of_the_requests() {
         let mirror = |cluster: &str, millionths| {
-            let mirror = v1::Mirror { cluster: cluster.to_owned(), millionths };
+            let mirror = v1::Mirror { cluster: cluster.to_owned(), millionths, writes_only: false };
             with_route(|route| route.mirror = Some(mirror))
         };
         let expected = [

@@ -1,5 +1,6 @@
 //! `envoy.config.cluster.v3.Cluster` with our policy in its metadata.
 
+mod balancing;
 #[cfg(test)]
 mod tests;
 
@@ -12,11 +13,13 @@ use ::xds::envoy::google::protobuf::UInt32Value;
 use ::xds::{CLUSTER_POLICY_KEY, Resource, v1};
 use codec_api::Side;
 
-use crate::model::{self, Discovery, HostPort, Limits, LoadBalancing};
+use crate::model::{self, Discovery, HostPort, Limits};
 use crate::xds::convert::endpoints::usable;
 use crate::xds::convert::mistakes::{Mistakes, refuse_rest, take_set};
 use crate::xds::convert::read::{check_name, configure, decode, decode_body, host_port, positive_duration};
 use crate::xds::{Cluster, Codecs};
+
+pub use balancing::HASH_ATTRIBUTE_LIMIT;
 
 /// How long a connection attempt may take where the cluster does not say.
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -28,10 +31,11 @@ pub(crate) fn convert(resource: &Resource, codecs: &Codecs, mistakes: &mut Mista
     let mut message: pb::Cluster = decode_body(resource, mistakes)?;
     check_name(resource, "name", &std::mem::take(&mut message.name), mistakes);
     let discovery = discovery(&mut message, &resource.name, mistakes);
-    let balancing = balancing(&mut message, mistakes);
     let connect_timeout = positive_duration(message.connect_timeout.take(), "connect_timeout", mistakes);
     let limits = limits(message.circuit_breakers.take(), mistakes);
     let policy = policy(message.metadata.take(), mistakes);
+    let hash_attribute = policy.as_ref().map(|policy| policy.hash_attribute.clone());
+    let balancing = balancing::read(&mut message, hash_attribute, mistakes);
     refuse_unserved(message, mistakes);
 
     let policy = policy?;
@@ -197,37 +201,6 @@ fn dns_host(address: Option<core::Address>, at: &str, mistakes: &mut Mistakes) -
         return None;
     }
     Some(HostPort { host, port })
-}
-
-/// How an endpoint is chosen.
-fn balancing(message: &mut pb::Cluster, mistakes: &mut Mistakes) -> Option<LoadBalancing> {
-    use parts::{LbConfig, LbPolicy};
-
-    let (policy, config) = (std::mem::take(&mut message.lb_policy), message.lb_config.take());
-    let balancing = match LbPolicy::try_from(policy) {
-        Ok(LbPolicy::RoundRobin) => LoadBalancing::RoundRobin,
-        Ok(LbPolicy::LeastRequest) => LoadBalancing::LeastRequest,
-        other => {
-            let name = other.map_or_else(|_| policy.to_string(), |policy| policy.as_str_name().to_owned());
-            let text = format!("{name} is not supported yet; ROUND_ROBIN and LEAST_REQUEST are served");
-            mistakes.add("lb_policy", text);
-            return None;
-        }
-    };
-    match config {
-        // Two choices are what least request makes anyway.
-        Some(LbConfig::LeastRequestLbConfig(mut config)) if balancing == LoadBalancing::LeastRequest => {
-            config.choice_count.take_if(|count| count.value == 2);
-            let at = "least_request_lb_config";
-            refuse_rest!(config, at, mistakes, [choice_count, active_request_bias, slow_start_config]);
-        }
-        Some(LbConfig::RoundRobinLbConfig(config)) if balancing == LoadBalancing::RoundRobin => {
-            refuse_rest!(config, "round_robin_lb_config", mistakes, [slow_start_config]);
-        }
-        Some(_) => mistakes.add("lb_config", "is not the one of the cluster's lb_policy"),
-        None => {}
-    }
-    Some(balancing)
 }
 
 /// What is allowed at once. What is not set has no limit.

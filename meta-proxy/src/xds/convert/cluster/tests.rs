@@ -6,7 +6,7 @@ use ::xds::envoy::envoy::config::cluster::v3::circuit_breakers::Thresholds;
 use ::xds::envoy::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, LbConfig, LbPolicy};
 use ::xds::envoy::envoy::config::cluster::v3::{self as pb, cluster as parts};
 use ::xds::envoy::envoy::config::core::v3 as core;
-use ::xds::envoy::google::protobuf::{Any, UInt32Value, value::Kind};
+use ::xds::envoy::google::protobuf::{Any, UInt32Value, UInt64Value, value::Kind};
 use ::xds::{Resource, ResourceType, v1};
 
 use crate::model::{self, Discovery, HostPort, Limits, LoadBalancing};
@@ -65,6 +65,7 @@ fn a_cluster_that_says_much_is_read_whole() {
         protocol: "tiny".to_owned(),
         options: options(&[("limit", Kind::NumberValue(3.0))]),
         idle_timeout: seconds(9),
+        ..Default::default()
     });
     let ads = core::config_source::ConfigSourceSpecifier::Ads(core::AggregatedConfigSource {});
     let source = core::ConfigSource {
@@ -138,9 +139,9 @@ fn names_that_are_looked_up_are_checked() {
 
 #[test]
 fn balancing_is_what_is_served() {
-    let served = "ROUND_ROBIN and LEAST_REQUEST are served";
-    let ring = with(|cluster| cluster.lb_policy = LbPolicy::RingHash.into());
-    refused(ring, &[&format!("lb_policy: RING_HASH is not supported yet; {served}")]);
+    let served = "ROUND_ROBIN, LEAST_REQUEST, RING_HASH and MAGLEV are served";
+    let random = with(|cluster| cluster.lb_policy = LbPolicy::Random.into());
+    refused(random, &[&format!("lb_policy: RANDOM is not supported yet; {served}")]);
     let unknown = with(|cluster| cluster.lb_policy = 77);
     refused(unknown, &[&format!("lb_policy: 77 is not supported yet; {served}")]);
     let three =
@@ -154,6 +155,94 @@ fn balancing_is_what_is_served() {
     let least =
         with(|cluster| (cluster.lb_policy, cluster.lb_config) = (LbPolicy::LeastRequest.into(), config));
     refused(least, &["least_request_lb_config.choice_count: not supported yet"]);
+}
+
+/// A cluster that hashes `attribute`, with this configuration of its policy.
+fn hashing(attribute: &str, lb_policy: LbPolicy, config: impl Into<Option<LbConfig>>) -> Resource {
+    let hash_attribute = attribute.to_owned();
+    let message = v1::ClusterPolicy { protocol: "tiny".to_owned(), hash_attribute, ..Default::default() };
+    with(|cluster| {
+        cluster.metadata = policy(&message);
+        (cluster.lb_policy, cluster.lb_config) = (lb_policy.into(), config.into());
+    })
+}
+
+fn ring(size: u64) -> LbConfig {
+    let minimum_ring_size = Some(UInt64Value { value: size });
+    let config = parts::RingHashLbConfig { minimum_ring_size, ..Default::default() };
+    LbConfig::RingHashLbConfig(config)
+}
+
+fn table(size: u64) -> LbConfig {
+    let table_size = Some(UInt64Value { value: size });
+    LbConfig::MaglevLbConfig(parts::MaglevLbConfig { table_size })
+}
+
+#[test]
+fn what_is_hashed_and_how_is_read() {
+    let attribute = "X-User".to_owned();
+    let rings = [
+        (None, None),
+        (Some(LbConfig::RingHashLbConfig(parts::RingHashLbConfig::default())), None),
+        (Some(ring(4096)), Some(4096)),
+        (Some(ring(1 << 20)), Some(1 << 20)),
+    ];
+    for (config, minimum_ring_size) in rings {
+        let read = good(&hashing("X-User", LbPolicy::RingHash, config));
+        assert_eq!(
+            read.balancing,
+            LoadBalancing::RingHash { attribute: attribute.clone(), minimum_ring_size }
+        );
+    }
+    let default = Some(LbConfig::MaglevLbConfig(parts::MaglevLbConfig::default()));
+    for (config, table_size) in
+        [(None, 65_537), (default, 65_537), (Some(table(251)), 251), (Some(table(1_048_573)), 1_048_573)]
+    {
+        let read = good(&hashing("X-User", LbPolicy::Maglev, config));
+        assert_eq!(read.balancing, LoadBalancing::Maglev { attribute: attribute.clone(), table_size });
+    }
+}
+
+#[test]
+fn what_is_hashed_is_named_where_something_is_hashed() {
+    for (policy, name) in [(LbPolicy::RingHash, "RING_HASH"), (LbPolicy::Maglev, "MAGLEV")] {
+        let expected =
+            format!("hash_attribute: must be set where lb_policy is {name}: it names what is hashed");
+        refused(hashing("", policy, None), &[&expected]);
+        refused(hashing(&"a".repeat(257), policy, None), &["hash_attribute: is longer than 256 bytes"]);
+    }
+    for (policy, name) in [(LbPolicy::RoundRobin, "ROUND_ROBIN"), (LbPolicy::LeastRequest, "LEAST_REQUEST")] {
+        let expected =
+            format!("hash_attribute: must not be set where lb_policy is {name}, which hashes nothing");
+        refused(hashing("key", policy, None), &[&expected]);
+    }
+}
+
+#[test]
+fn rings_and_tables_that_cannot_be_are_refused() {
+    let too_many = "ring_hash_lb_config.minimum_ring_size: must be at most 1048576, not";
+    for size in [(1 << 20) + 1, u64::MAX] {
+        refused(hashing("key", LbPolicy::RingHash, ring(size)), &[&format!("{too_many} {size}")]);
+    }
+    let no_prime = "maglev_lb_config.table_size: must be a prime up to 1048576, not";
+    for size in [0, 1, 65_536, 5_000_011, (1 << 32) + 1, u64::MAX] {
+        refused(hashing("key", LbPolicy::Maglev, table(size)), &[&format!("{no_prime} {size}")]);
+    }
+    let other = "lb_config: is not the one of the cluster's lb_policy";
+    refused(hashing("key", LbPolicy::Maglev, ring(5)), &[other]);
+    refused(hashing("key", LbPolicy::RingHash, table(5)), &[other]);
+    let unserved = parts::RingHashLbConfig {
+        hash_function: parts::ring_hash_lb_config::HashFunction::MurmurHash2.into(),
+        maximum_ring_size: Some(UInt64Value { value: 9 }),
+        ..Default::default()
+    };
+    refused(
+        hashing("key", LbPolicy::RingHash, LbConfig::RingHashLbConfig(unserved)),
+        &[
+            "ring_hash_lb_config.hash_function: not supported yet",
+            "ring_hash_lb_config.maximum_ring_size: not supported yet",
+        ],
+    );
 }
 
 #[test]

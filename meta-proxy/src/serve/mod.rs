@@ -3,17 +3,24 @@
 //! Both are synchronous. A request leaves [`request`] encoded for an endpoint, waiting for a connection, or answered;
 //! its end comes back to [`response`], from whichever task finds it.
 
+mod pinned;
+mod spread;
+
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::rc::Rc;
+use std::time::Duration;
 
-use codec_api::{Attribute, Found, Message, Properties, Raw, Span};
+use codec_api::{Affinity, Attribute, Found, Key, Kind, Message, Raw, Span, Spread};
 
 use crate::error::Failure;
 use crate::exchange::{Client, End, Exchange, Labels, Record};
 use crate::route::Attributes;
-use crate::snapshot::{ListenerView, RouteView, SeriesByMethod, ServiceView, Targets};
-use crate::upstream::Cluster;
+use crate::snapshot::{ListenerView, MirrorView, RouteView, SeriesByMethod, ServiceView, Targets};
+use crate::upstream::{Cluster, Place};
+
+/// What a request that says itself how long it may take gets beyond that, for the way.
+const OWN_TIME_GRACE: Duration = Duration::from_secs(1);
 
 /// What a request asks of the proxy, and who asks.
 pub struct Asked<'a> {
@@ -30,10 +37,16 @@ pub struct Asked<'a> {
 /// Serves one request, which has been received whole.
 pub fn request(asked: &Asked<'_>) {
     let properties = asked.listener.properties();
-    let service_name = asked.head(properties, properties.service);
+    let service_name = asked.head(properties.service);
     let service = asked.listener.service_of(service_name.as_deref());
-    let method = asked.head(properties, properties.operation);
+    let method = asked.head(properties.operation);
     let method = method.as_deref();
+    if asked.message.kind == Kind::Own {
+        return begin(asked, service, None, method).answer_own(asked.message, asked.bytes);
+    }
+    if asked.client.is_pinned() {
+        return pinned::request(asked, service, method);
+    }
     let route = match find_route(asked, service) {
         Ok(route) => route,
         Err(failure) => {
@@ -47,17 +60,27 @@ pub fn request(asked: &Asked<'_>) {
             return begin(asked, service, Some(route), method).end(End::Failed(failure, reason));
         }
     };
-    if let Some((millionths, copies)) = &route.mirror
-        && asked.client.local().random(1_000_000) < *millionths
+    if let Some(mirror) = &route.mirror
+        && asked.client.local().random(1_000_000) < mirror.millionths
     {
-        mirror(asked, route, copies);
+        copy(asked, route, mirror);
     }
     let mut exchange = begin(asked, service, Some(route), method);
     if route.edits.is_some() {
         exchange.edit(&route.edits);
     }
     exchange.choose(cluster.name());
-    cluster.dispatch(exchange, asked.message, asked.bytes);
+    dispatch(asked, cluster, exchange);
+}
+
+/// Sends a request to where its cluster and its keys lead.
+#[inline]
+fn dispatch(asked: &Asked<'_>, cluster: &Rc<Cluster>, exchange: Exchange) {
+    let Message { flow, .. } = asked.message;
+    if flow.spread == Spread::One && flow.affinity != Affinity::LastWrite && !cluster.hashes() {
+        return cluster.dispatch(exchange, asked.message, asked.bytes, Place::Any);
+    }
+    spread::dispatch(asked, cluster, exchange);
 }
 
 /// Ends an exchange: hands the endpoint's response to the client, or tells it why there is none.
@@ -79,6 +102,7 @@ pub fn refuse(listener: &ListenerView, client: &Rc<Client>, rejected: &codec_api
     exchange.end(End::Failed(Failure::Refused(rejected.cause), Some(&rejected.text)));
 }
 
+#[inline]
 fn find_route<'a>(asked: &Asked<'_>, service: &'a ServiceView) -> Result<&'a RouteView, Failure> {
     let Some(table) = &service.table else {
         return Err(if service.is_known { Failure::NoRouteConfiguration } else { Failure::NoRoute });
@@ -113,14 +137,23 @@ fn choose_cluster<'a>(
     chosen.as_ref().ok_or((Failure::NoCluster, None))
 }
 
-/// Sends a copy. It never delays or fails the request that it copies.
-fn mirror(asked: &Asked<'_>, route: &RouteView, cluster: &Rc<Cluster>) {
+/// Sends a copy. It never delays or fails the request that it copies. What needs a connection of its own makes no sense
+/// among others' copies and is left out.
+fn copy(asked: &Asked<'_>, route: &RouteView, mirror: &MirrorView) {
+    let Message { flow, .. } = asked.message;
+    if mirror.writes_only && !flow.writes {
+        return;
+    }
     let local = asked.client.local();
+    if flow.affinity != Affinity::Free {
+        return local.series().unmirrored.inc();
+    }
     local.series().mirrored.inc();
     let record = Record::new(local, None, None);
-    let mut exchange = Exchange::copy_of(asked.message, local.now(), route.timeout, end_copy, record);
+    let mut exchange =
+        Exchange::copy_of(asked.client, asked.message, time_of(asked, route.timeout), end_copy, record);
     exchange.edit(&route.edits);
-    cluster.dispatch(exchange, asked.message, asked.bytes);
+    dispatch(asked, &mirror.cluster, exchange);
 }
 
 fn end_copy(exchange: Exchange, end: End<'_>) {
@@ -157,16 +190,29 @@ fn begin(
         })
     });
     let record = Record::new(local, Some(series.get(method, local)), log);
-    let timeout = route.map(|route| route.timeout).unwrap_or_default();
-    Exchange::new(asked.client, asked.message, timeout, response, record)
+    let timeout = route.map_or(asked.listener.properties().request_timeout, |route| route.timeout);
+    Exchange::new(asked.client, asked.message, time_of(asked, timeout), response, record)
+}
+
+/// How long a request may take: what it says itself and a little more, else as its route says.
+#[inline]
+fn time_of(asked: &Asked<'_>, timeout: Duration) -> Duration {
+    match asked.message.flow.time {
+        None => timeout,
+        Some(deadline) if asked.message.flow.is_deadline => match timeout {
+            Duration::ZERO => deadline,
+            timeout => timeout.min(deadline),
+        },
+        Some(Duration::ZERO) => Duration::ZERO,
+        Some(time) => time.saturating_add(OWN_TIME_GRACE),
+    }
 }
 
 fn why_unrouted(asked: &Asked<'_>, service: &ServiceView, failure: Failure) -> String {
-    let properties = asked.listener.properties();
-    let fields = properties.head.iter().zip(asked.message.head);
-    let shown = fields.filter_map(|(name, span)| {
-        let value = span.of(asked.bytes.as_slice())?;
-        Some(format!(" {name}={}", String::from_utf8_lossy(value)))
+    let names = asked.listener.properties().head.iter();
+    let shown = names.enumerate().filter_map(|(place, name)| {
+        let value = asked.head(Some(place))?;
+        Some(format!(" {name}={}", String::from_utf8_lossy(&value)))
     });
     let mut text = format!("{} for{}", failure.text(), shown.collect::<String>());
     // Writing to a string does not fail.
@@ -181,21 +227,42 @@ fn why_unrouted(asked: &Asked<'_>, service: &ServiceView, failure: Failure) -> S
 impl Asked<'_> {
     /// The field of the head at this place.
     #[inline]
-    fn head(&self, properties: &Properties, place: Option<usize>) -> Option<Cow<'_, [u8]>> {
+    fn head(&self, place: Option<usize>) -> Option<Cow<'_, [u8]>> {
         let place = place?;
-        match *self.message.head.get(place)? {
-            Span::LATE => self.late_head(properties, place).map(Cow::Owned),
-            span => span.of(self.bytes.as_slice()).map(Cow::Borrowed),
+        let span = *self.message.head.get(place)?;
+        match span.of(self.bytes.as_slice()) {
+            Some(value) => Some(Cow::Borrowed(value)),
+            None => self.far_head(place, span),
         }
     }
 
-    /// A field of the head that its codec has to look for.
-    #[cold]
-    fn late_head(&self, properties: &Properties, place: usize) -> Option<Vec<u8>> {
-        let wanted = [Attribute::new(properties, properties.head.get(place)?)];
+    /// A field of the head that does not stand in the message as it is.
+    #[inline(never)]
+    fn far_head(&self, place: usize, span: Span) -> Option<Cow<'_, [u8]>> {
+        if span.is_none() {
+            return None;
+        }
+        if let Some(word) = self.listener.word(span) {
+            return Some(Cow::Borrowed(word));
+        }
+        let properties = self.listener.properties();
+        self.late(&Attribute::new(properties, properties.head.get(place)?)).map(Cow::Owned)
+    }
+
+    /// An attribute.
+    fn value(&self, attribute: &Attribute) -> Option<Cow<'_, [u8]>> {
+        match attribute.key() {
+            Key::Head(place) => self.head(Some(place)),
+            Key::Late => self.late(attribute).map(Cow::Owned),
+        }
+    }
+
+    /// An attribute that its codec has to look for.
+    fn late(&self, attribute: &Attribute) -> Option<Vec<u8>> {
         let mut found = Found::default();
-        self.client.attributes(self.message, self.bytes.as_slice(), &wanted, &mut found);
-        found.get(0, &wanted[0], self.message, self.bytes.as_slice()).map(<[u8]>::to_vec)
+        let (message, bytes) = (self.message, self.bytes.as_slice());
+        self.client.attributes(message, bytes, std::slice::from_ref(attribute), &mut found);
+        found.get(0, attribute, message, bytes).map(<[u8]>::to_vec)
     }
 }
 
@@ -210,7 +277,12 @@ struct Lookup<'a> {
 impl Attributes for Lookup<'_> {
     #[inline]
     fn get(&mut self, index: usize, attribute: &Attribute) -> Option<&[u8]> {
-        let Asked { client, message, bytes, .. } = self.asked;
+        let Asked { client, message, bytes, listener } = self.asked;
+        if let Key::Head(place) = attribute.key()
+            && let Some(word) = message.head.get(place).and_then(|span| listener.word(*span))
+        {
+            return Some(word);
+        }
         if attribute.is_late(message) && !self.has_walked {
             self.has_walked = true;
             client.attributes(message, bytes.as_slice(), self.wanted, &mut self.found);

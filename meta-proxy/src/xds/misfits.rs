@@ -1,4 +1,5 @@
-//! Whether what routes set in messages has a place in the protocols that they join.
+//! Whether the protocols that routes join can do what the routes ask for: set attributes in messages, tell requests that
+//! change data from others.
 //!
 //! A route configuration does not say its protocol: that shows only beside the listeners that name it and the clusters
 //! that it names. So this is judged when all three are known, and again whenever one of them changes.
@@ -13,7 +14,7 @@ use crate::model::{self, RouteAction};
 
 use super::{Cluster, Entry, Listener, Routes};
 
-/// Each mutation for which a codec has no place, by route configuration and route.
+/// Everything that routes ask for and a codec cannot do, by route configuration and route.
 pub(super) fn misfits(
     listeners: &BTreeMap<String, Entry<Listener>>,
     clusters: &BTreeMap<String, Entry<Cluster>>,
@@ -21,12 +22,14 @@ pub(super) fn misfits(
 ) -> Vec<Rejection> {
     let mut found = Vec::new();
     for (name, entry) in routes {
+        let names = |listener: &&Listener| listener.model.services.iter().any(|one| one.routes == *name);
+        let listeners = || listeners.values().map(|entry| &entry.value).filter(names);
         for (index, route) in entry.value.model.routes.iter().enumerate() {
-            let tell = |field: &str, message: String| Rejection {
-                kind: ResourceType::Routes,
-                name: name.clone(),
-                field: format!("routes[{index}].{field}"),
-                message,
+            let mut tell = |field: &str, message: Option<String>| {
+                let field = format!("routes[{index}].{field}");
+                let rejection =
+                    |message| Rejection { kind: ResourceType::Routes, name: name.clone(), field, message };
+                found.extend(message.map(rejection));
             };
             if !route.request_mutation.is_empty() {
                 let unfit = targets(route).find_map(|target| {
@@ -34,21 +37,33 @@ pub(super) fn misfits(
                     let whom = format!("endpoints of cluster {target}");
                     refusal(&model.protocol, &**factory, properties, (&route.request_mutation, &whom))
                 });
-                found.extend(unfit.map(|message| tell("request_mutation", message)));
+                tell("request_mutation", unfit);
             }
             if !route.response_mutation.is_empty() {
-                let named =
-                    |listener: &&Listener| listener.model.services.iter().any(|one| one.routes == *name);
-                let unfit = listeners.values().map(|entry| &entry.value).filter(named).find_map(|listener| {
-                    let Listener { model, factory, properties } = listener;
+                let unfit = listeners().find_map(|Listener { model, factory, properties }| {
                     let whom = format!("clients of {}", model.name);
                     refusal(&model.protocol, &**factory, properties, (&route.response_mutation, &whom))
                 });
-                found.extend(unfit.map(|message| tell("response_mutation", message)));
+                tell("response_mutation", unfit);
+            }
+            if route.mirror.as_ref().is_some_and(|mirror| mirror.writes_only) {
+                tell("mirror.writes_only", listeners().find_map(without_writes));
             }
         }
     }
     found
+}
+
+/// Why no request of a listener's clients can be known to change data, if none can. It is the codecs of data stores that
+/// say so of requests, and those are the ones that have keys.
+fn without_writes(listener: &Listener) -> Option<String> {
+    let Listener { model, factory, .. } = listener;
+    factory.conduct().keys.is_none().then(|| {
+        format!(
+            "not supported: codec {} does not tell requests that change data from others, so nothing would be copied",
+            model.protocol
+        )
+    })
 }
 
 fn targets(route: &model::Route) -> impl Iterator<Item = &str> {

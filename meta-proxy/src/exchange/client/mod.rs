@@ -3,14 +3,19 @@
 //! The connection's own task reads and writes; responses arrive from the tasks of upstream connections. Both meet
 //! here: responses are encoded into the client's out-buffer and its task is woken to write them.
 
+mod answers;
+mod calls;
+mod gate;
+mod ties;
+
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use codec_api::{
-    Attribute, Codec, DecodeError, Decoded, Edited, Factory, Found, LocalReply, Message, Order, Out,
-    Outgoing, Raw, RequestHead,
+    Attribute, Codec, DecodeError, Decoded, Factory, Found, Message, Order, Out, Outgoing, Shares, Sharing,
+    Span,
 };
 
 use tokio::time::Instant;
@@ -18,10 +23,14 @@ use tokio::time::Instant;
 use crate::local::Local;
 use crate::wire::WakeSlot;
 
-use super::edits::{SharedEdits, with_edits};
-use super::turns::{Early, Turns};
+use super::turns::Turns;
 
-/// Bytes that may wait for a client which does not read, before its requests are no longer read.
+use ties::Ties;
+
+pub(super) use gate::Gate;
+
+/// Bytes that may wait for a client which does not read, before its requests are no longer read, unless its codec asks
+/// for another limit.
 const UNREAD_LIMIT: usize = 1 << 20;
 /// Outstanding requests of one client, before no more are read.
 const OUTSTANDING_LIMIT: u32 = 4096;
@@ -48,12 +57,21 @@ pub enum Refusal {
     Idle,
     /// The worker drains, and the client has nothing outstanding.
     Drained,
+    /// Its last request is answered, or its bytes could not be understood.
+    Finished,
+    /// The connection that it was pinned to was lost.
+    PinLost,
 }
 
 impl Refusal {
     /// Whether the connection ends without waiting for anything.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Stalled | Self::OutOfTurn)
+    }
+
+    /// Whether nothing more is read.
+    pub fn is_deaf(self) -> bool {
+        matches!(self, Self::Stalled | Self::OutOfTurn | Self::Finished | Self::PinLost)
     }
 }
 
@@ -66,6 +84,9 @@ struct Speech {
 pub trait Gone {
     /// It has gone.
     fn client_gone(&self);
+
+    /// It stays, and wants nothing more that it did not ask for.
+    fn let_go(self: Rc<Self>);
 }
 
 /// One client.
@@ -77,8 +98,22 @@ pub struct Client {
     turns: Option<Box<RefCell<Turns>>>,
     wake: WakeSlot,
     outstanding: Cell<u32>,
+    /// None while the gate is not open.
     outstanding_limit: Cell<u32>,
+    goes_alone: Cell<bool>,
+    gate: Cell<Gate>,
+    /// Outstanding requests that say themselves how long they may take.
+    lingering: Cell<u32>,
+    /// Bytes of answers that wait for those of other endpoints to the same request.
+    gathered: Cell<usize>,
     held: Cell<usize>,
+    unread_limit: usize,
+    /// Whether its requests go on connections of its own, whatever their clusters say.
+    is_dedicated: bool,
+    /// Whether `ties` hold a session, and a pin.
+    has_session: Cell<bool>,
+    is_pinned: Cell<bool>,
+    ties: RefCell<Ties>,
     closed: Cell<bool>,
     refusal: Cell<Option<Refusal>>,
     last_read: Cell<Instant>,
@@ -93,16 +128,25 @@ pub struct Client {
 impl Client {
     /// A client at `address` that speaks the language of `factory`'s codecs.
     pub fn new(local: &Rc<Local>, address: SocketAddr, factory: &dyn Factory) -> Rc<Self> {
-        let order = factory.conduct().order;
+        let conduct = factory.conduct();
         Rc::new(Self {
             local: local.clone(),
             address,
             speech: RefCell::new(Speech { codec: factory.codec(), out: Out::new() }),
-            turns: (order == Order::InOrder).then(Box::default),
+            turns: (conduct.order == Order::InOrder).then(Box::default),
             wake: WakeSlot::default(),
             outstanding: Cell::new(0),
             outstanding_limit: Cell::new(OUTSTANDING_LIMIT),
+            goes_alone: Cell::new(false),
+            gate: Cell::new(Gate::Open),
+            lingering: Cell::new(0),
+            gathered: Cell::new(0),
             held: Cell::new(0),
+            unread_limit: conduct.unread_limit.unwrap_or(UNREAD_LIMIT),
+            is_dedicated: conduct.sharing == Some(Sharing::PerDownstream),
+            has_session: Cell::new(false),
+            is_pinned: Cell::new(false),
+            ties: RefCell::default(),
             closed: Cell::new(false),
             refusal: Cell::new(None),
             last_read: Cell::new(local.now()),
@@ -141,6 +185,22 @@ impl Client {
         self.speech.borrow_mut().codec.attributes(message, bytes, wanted, found);
     }
 
+    /// Looks for the keys of a request.
+    pub fn keys(&self, message: &Message, bytes: &[u8], keys: &mut Vec<Span>) {
+        self.speech.borrow_mut().codec.keys(message, bytes, keys);
+    }
+
+    /// Writes one share of a request as a request of its own.
+    pub fn split(
+        &self,
+        whole: &Outgoing<'_>,
+        shares: Shares<'_>,
+        share: u16,
+        part: &mut Vec<u8>,
+    ) -> Result<Message, codec_api::Refusal> {
+        self.speech.borrow_mut().codec.split(whole, shares, share, part)
+    }
+
     /// Writes through its codec and wakes its task. What is written to a client that has gone is forgotten.
     fn speak(&self, say: impl FnOnce(&mut dyn Codec, &mut Out)) {
         if self.closed.get() || self.refusal.get().is_some_and(Refusal::is_final) {
@@ -154,7 +214,7 @@ impl Client {
         say(&mut *speech.codec, &mut speech.out);
         let after = speech.out.len();
         self.local.requeue(before, after);
-        if after >= UNREAD_LIMIT && self.local.is_over_queued_limit() {
+        if after >= self.unread_limit.min(UNREAD_LIMIT) && self.local.is_over_queued_limit() {
             // All slow clients together hold too much; this one is among them.
             speech.out.clear();
             self.local.requeue(after, 0);
@@ -163,122 +223,16 @@ impl Client {
         self.wake.wake();
     }
 
-    /// Hands it a response to the request with this turn and head, when its turn has come. `false`: its codec could
-    /// not write the response and told it so.
-    #[inline]
-    pub fn respond(
-        &self,
-        turn: u64,
-        request: RequestHead,
-        (message, bytes): (&Message, Raw<'_>),
-        edits: &SharedEdits,
-    ) -> bool {
-        let Some(turns) = &self.turns else { return self.write_response(request, message, bytes, edits) };
-        if !turns.borrow().is_due(turn) {
-            let early = Early::Response {
-                message: *message,
-                bytes: bytes.to_bytes(),
-                head: request,
-                edits: edits.clone(),
-            };
-            self.keep(turns, turn, early);
-            return true;
-        }
-        let is_written = self.write_response(request, message, bytes, edits);
-        self.advance(turns);
-        is_written
-    }
-
-    fn write_response(
-        &self,
-        request: RequestHead,
-        message: &Message,
-        bytes: Raw<'_>,
-        edits: &SharedEdits,
-    ) -> bool {
-        let edits = edits.as_deref().map_or(&[][..], |edits| &edits.response);
-        let mut is_written = true;
-        self.speak(|codec, out| {
-            let outgoing = Outgoing { message, bytes, id: request.id };
-            match with_edits(edits, |edits| codec.write(&outgoing, edits, out)) {
-                Ok(Edited::Done) => {}
-                Ok(Edited::Impossible) => self.local.series().unedited.inc(),
-                Err(refusal) => {
-                    is_written = false;
-                    let reply = LocalReply { cause: refusal.cause, text: &refusal.text };
-                    codec.local_reply(request, reply, out);
-                }
-            }
-        });
-        is_written
-    }
-
-    /// Answers its request in the endpoint's place, when its turn has come.
-    pub fn local_reply(&self, turn: u64, request: RequestHead, reply: LocalReply<'_>) {
-        let Some(turns) = &self.turns else { return self.write_reply(request, reply) };
-        if !turns.borrow().is_due(turn) {
-            let LocalReply { cause, text } = reply;
-            return self.keep(turns, turn, Early::Reply { head: request, cause, text: text.into() });
-        }
-        self.write_reply(request, reply);
-        self.advance(turns);
-    }
-
-    fn write_reply(&self, request: RequestHead, reply: LocalReply<'_>) {
-        self.speak(|codec, out| codec.local_reply(request, reply, out));
-    }
-
-    /// Keeps an answer that is early.
-    fn keep(&self, turns: &RefCell<Turns>, turn: u64, early: Early) {
-        if self.closed.get() {
-            return;
-        }
-        let mut turns = turns.borrow_mut();
-        let before = turns.bytes();
-        turns.keep(turn, early);
-        self.local.requeue(before, turns.bytes());
-    }
-
-    /// Goes on to the next turn, and writes what was kept for it and those after it.
-    fn advance(&self, turns: &RefCell<Turns>) {
-        loop {
-            let before = turns.borrow().bytes();
-            let Some(early) = turns.borrow_mut().advance() else { return };
-            self.local.requeue(before, turns.borrow().bytes());
-            match early {
-                Early::Response { message, bytes, head, edits } => {
-                    self.write_response(head, &message, Raw::Shared(&bytes), &edits);
-                }
-                Early::Reply { head, cause, text } => {
-                    self.write_reply(head, LocalReply { cause, text: &text });
-                }
-            }
-        }
-    }
-
-    /// Notes that the request with this turn will never be answered.
-    pub fn lose(&self, turn: u64) {
-        if self.turns.is_some() && !self.closed.get() {
-            tracing::error!(address = %self.address, turn, "an answer was lost; the client is cut off");
-            self.refuse(Refusal::OutOfTurn);
-        }
-    }
-
     /// Tells `who` when it goes.
     pub fn mourn(&self, who: Weak<dyn Gone>) {
         let mut mourners = self.mourners.borrow_mut();
-        mourners.retain(|known| known.strong_count() > 0);
+        mourners.retain(|known| known.strong_count() > 0 && !known.ptr_eq(&who));
         mourners.push(who);
     }
 
-    /// Answers its ping.
-    pub fn pong(&self, message: &Message, bytes: Raw<'_>) {
-        self.speak(|codec, out| codec.pong(&Outgoing { message, bytes, id: message.id }, out));
-    }
-
-    /// Tells it to go elsewhere.
-    pub fn going_away(&self) {
-        self.speak(|codec, out| codec.going_away(out));
+    /// Tells `who` no longer.
+    pub fn forget(&self, who: &Weak<dyn Gone>) {
+        self.mourners.borrow_mut().retain(|known| !known.ptr_eq(who));
     }
 
     /// Gives its out-buffer to `write`; keeps no empty buffer.
@@ -298,15 +252,21 @@ impl Client {
         self.speech.borrow().out.len()
     }
 
-    /// Bytes that wait for their turn.
+    /// Bytes that wait for their turn, or for the rest of their answer.
     fn early(&self) -> usize {
-        self.turns.as_ref().map_or(0, |turns| turns.borrow().bytes())
+        self.gathered.get() + self.turns.as_ref().map_or(0, |turns| turns.borrow().bytes())
+    }
+
+    /// Notes that the answers which wait for others to one of its requests went from `before` bytes to `after`.
+    pub(in crate::exchange) fn gather(&self, before: usize, after: usize) {
+        self.gathered.set((self.gathered.get() + after).saturating_sub(before));
+        self.local.requeue(before, after);
     }
 
     /// Whether further requests may be read from it.
     #[inline]
     pub fn may_ask(&self) -> bool {
-        self.has_room() && self.held.get() < HELD_LIMIT && self.waiting() + self.early() < UNREAD_LIMIT
+        self.has_room() && self.held.get() < HELD_LIMIT && self.waiting() + self.early() < self.unread_limit
     }
 
     /// Whether it has fewer requests outstanding than it may have.
@@ -318,15 +278,37 @@ impl Client {
     /// Notes that each of its requests takes an upstream connection of its own.
     #[inline]
     pub fn goes_alone(&self) {
-        if self.turns.is_some() {
-            self.outstanding_limit.set(OUTSTANDING_ALONE_LIMIT);
+        if self.turns.is_some() && !self.goes_alone.replace(true) {
+            self.set_gate(self.gate.get());
         }
+    }
+
+    /// Notes that one more of its outstanding requests says itself how long it may take, or one fewer.
+    pub(super) fn linger(&self, more: bool) {
+        let count = self.lingering.get();
+        self.lingering.set(if more { count + 1 } else { count - 1 });
+    }
+
+    /// Whether it waits for something that may never come.
+    pub fn is_lingering(&self) -> bool {
+        self.lingering.get() > 0
+    }
+
+    /// Whether its requests go on connections of its own, whatever their clusters say.
+    #[inline]
+    pub fn is_dedicated(&self) -> bool {
+        self.is_dedicated
     }
 
     /// Requests that it awaits a response to.
     #[inline]
     pub fn outstanding(&self) -> u32 {
         self.outstanding.get()
+    }
+
+    /// Requests that it has asked for an answer to, where its answers come in order.
+    pub fn asked(&self) -> u64 {
+        self.turns.as_ref().map_or(0, |turns| turns.borrow().taken())
     }
 
     /// Notes that one of its requests, of `bytes` bytes, has begun, and gives it its turn.
@@ -365,6 +347,8 @@ impl Client {
             self.local.requeue(turns.borrow().bytes(), 0);
             turns.borrow_mut().clear();
         }
+        self.ties.take();
+        self.is_pinned.set(false);
         for mourner in self.mourners.take() {
             if let Some(mourner) = mourner.upgrade() {
                 mourner.client_gone();
@@ -395,13 +379,15 @@ impl Client {
         let now = self.local.now();
         let exceeds =
             |since: Option<Instant>, time| since.is_some_and(|since| now.duration_since(since) >= time);
-        let is_full = self.waiting() >= UNREAD_LIMIT || self.local.is_over_queued_limit();
+        let is_full = self.waiting() >= self.unread_limit
+            || self.refusal.get().is_some()
+            || self.local.is_over_queued_limit();
         if exceeds(self.partial_since.get(), MESSAGE_TIME)
             || (is_full && exceeds(self.stalled_since.get(), STALL_TIME))
         {
             return Some(Refusal::Stalled);
         }
-        let is_quiet = self.outstanding.get() == 0 && self.waiting() == 0;
+        let is_quiet = self.outstanding.get() == 0 && self.waiting() == 0 && !self.is_tied();
         (is_quiet && exceeds(Some(self.last_read.get()), idle)).then_some(Refusal::Idle)
     }
 

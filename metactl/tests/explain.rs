@@ -1,0 +1,86 @@
+//! What `metactl explain` and `metactl validate` say of clusters that hash and of mirrors of writes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
+use std::path::Path;
+use std::process::Command;
+
+const SERVICE: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: cache, namespace: shop}
+spec:
+  hosts: [cache.shop.example]
+  ports: [{number: 6379, name: tcp-metaprotocol-redis, protocol: TCP}]
+  resolution: STATIC
+  endpoints: [{address: 10.0.0.1}, {address: 10.0.0.2}]
+";
+
+const ROUTER: &str = "
+apiVersion: metaprotocol.aeraki.io/v1alpha1
+kind: MetaRouter
+metadata: {name: cache, namespace: shop}
+spec:
+  hosts: [cache.shop.example]
+  routes:
+  - name: all
+    route: [{destination: {host: cache.shop.example}}]
+    mirror: {host: cache.shop.example}
+    mirrorPercentage: {value: 25}
+    mirrorRequests: writes
+";
+
+fn rule(hash: &str) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: cache, namespace: shop}}\n\
+         spec: {{host: cache.shop.example, trafficPolicy: {{loadBalancer: {{consistentHash: {hash}}}}}}}\n"
+    )
+}
+
+/// Exit code and standard output of `metactl` for these objects.
+fn metactl(command: &str, objects: &[&str], rest: &[&str]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x.yaml"), objects.join("\n---\n")).unwrap();
+    let mut metactl = Command::new(Path::new(env!("CARGO_BIN_EXE_metactl")));
+    let output = metactl.current_dir(&folder).args([command, "x.yaml"]).args(rest).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn an_explanation_says_what_is_hashed_and_what_is_copied() {
+    for (hash, words) in [
+        ("{httpHeaderName: key}", "hashed by key (ring)"),
+        ("{httpHeaderName: key, maglev: {tableSize: 251}}", "hashed by key (Maglev)"),
+    ] {
+        let (code, said) =
+            metactl("explain", &[SERVICE, ROUTER, &rule(hash)], &["--host", "cache.shop.example"]);
+        assert_eq!(code, Some(0));
+        let cluster = "outbound|6379||cache.shop.example";
+        let lines = format!("          {words}\n          10.0.0.1:6379\n          10.0.0.2:6379\n");
+        assert!(said.contains(&format!("cluster   {cluster}\n{lines}")), "{said}");
+        assert!(
+            said.contains(&format!("mirror    {cluster} (25 % of what changes data)\n{lines}")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn both_planes_refuse_what_cannot_be_hashed() {
+    let (code, said) =
+        metactl("validate", &[SERVICE, &rule("{httpHeaderName: key, maglev: {tableSize: 250}}")], &[]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("consistentHash.maglev.tableSize: must be a prime up to 1048576"), "{said}");
+    assert!(said.contains("maglev_lb_config.table_size: must be a prime up to 1048576, not 250"), "{said}");
+    let (code, said) = metactl("validate", &[SERVICE, &rule("{httpHeaderName: key}")], &[]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_mirror_of_writes_is_refused_where_nobody_tells_them_from_others() {
+    let service = SERVICE.replace("tcp-metaprotocol-redis", "tcp-metaprotocol-dubbo");
+    let (code, said) = metactl("validate", &[&service, ROUTER], &[]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("codec dubbo does not tell requests that change data from others"), "{said}");
+    assert!(said.contains("MetaRouter shop/cache"), "{said}");
+}
