@@ -2,8 +2,9 @@
 
 use crate::contender::{Echo, Kind, Scene, metactl_beside};
 use crate::contest::{self, Load, Rules};
-use crate::floor::{bytes, mux};
+use crate::floor::{self, bytes};
 use crate::peer::envoy::Envoy;
+use crate::peer::twemproxy;
 use crate::protocol::{self, By, Protocol, Routes};
 use crate::{processor, suite, table};
 use anyhow::{Context, ensure};
@@ -88,15 +89,27 @@ pub struct RowArguments {
     /// A further flag for `metactl run`; may be given several times.
     #[arg(long = "proxy-flag", value_name = "FLAG", allow_hyphen_values = true)]
     proxy_flags: Vec<String>,
-    /// Measures Envoy too, installed if it is not.
+    /// Measures Envoy too, and twemproxy where it speaks the protocol; installs them if they are not.
     #[arg(long)]
     envoy: bool,
     /// Measures Envoy with this template too; may be given several times.
     #[arg(long = "envoy-template", value_name = "PATH")]
     envoy_templates: Vec<PathBuf>,
-    /// Measures the floors alone.
+    /// What stands behind the proxies.
+    #[arg(long, value_enum, default_value_t = Server::Echo)]
+    server: Server,
+    /// Leaves our proxy out: measures the floors alone, or beside others that are asked for.
     #[arg(long)]
     floor_only: bool,
+}
+
+/// Who answers calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Server {
+    /// The echo server of this program.
+    Echo,
+    /// The server that the protocol is named after.
+    Real,
 }
 
 /// Does what was asked for.
@@ -106,8 +119,9 @@ pub fn run(command: Command) -> anyhow::Result<()> {
         Command::Full(arguments) => suite::run(&arguments),
         Command::Floor(arguments) => {
             let frames = protocol::named(&arguments.protocol)?.frames();
-            let frames = frames.with_context(|| format!("{} has no ids", arguments.protocol))?;
-            serve(arguments.listen, async |listener| mux::serve(listener, arguments.backend()?, frames).await)
+            serve(arguments.listen, async |listener| {
+                floor::serve(listener, arguments.backend()?, frames).await
+            })
         }
         Command::Bytes(arguments) => {
             serve(arguments.listen, async |listener| bytes::serve(listener, arguments.backend()?).await)
@@ -168,7 +182,10 @@ fn row(arguments: &RowArguments) -> anyhow::Result<()> {
     let kinds = kinds(arguments, protocol)?;
     // Before anything is started, so that all of it inherits the processor.
     let pinned = processor::pin(arguments.cpu)?;
-    let echo = Echo::start(protocol)?;
+    let echo = match arguments.server {
+        Server::Echo => Echo::start(protocol),
+        Server::Real => Echo::real(protocol, arguments.payload),
+    }?;
     let scene = Scene { protocol, backend: echo.address, routes, workers: arguments.workers };
     let contenders: Vec<_> = kinds.iter().map(|kind| kind.start(&scene)).collect::<Result<_, _>>()?;
     let contenders: Vec<_> = contenders.iter().collect();
@@ -188,12 +205,14 @@ fn row(arguments: &RowArguments) -> anyhow::Result<()> {
 
 fn kinds(arguments: &RowArguments, protocol: &dyn Protocol) -> anyhow::Result<Vec<Kind>> {
     let mut kinds = vec![Kind::SharedFloor, Kind::BytesFloor];
-    if arguments.floor_only {
-        return Ok(kinds);
+    if !arguments.floor_only {
+        let metactl = arguments.metactl.clone().map_or_else(metactl_beside, Ok)?;
+        kinds.push(Kind::Ours(metactl.clone(), arguments.proxy_flags.clone()));
+        kinds.extend(protocol.settings().iter().map(|setting| Kind::OursWith(metactl.clone(), setting)));
     }
-    let metactl = arguments.metactl.clone().map_or_else(metactl_beside, Ok)?;
-    kinds.push(Kind::Ours(metactl.clone(), arguments.proxy_flags.clone()));
-    kinds.extend(protocol.settings().iter().map(|setting| Kind::OursWith(metactl.clone(), setting)));
+    if arguments.envoy && protocol.is_twemproxys() {
+        kinds.extend(twemproxy::installed().map(|_| Kind::Twemproxy));
+    }
     if arguments.envoy || !arguments.envoy_templates.is_empty() {
         let best = Envoy::installed()?;
         for path in &arguments.envoy_templates {

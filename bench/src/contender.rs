@@ -4,11 +4,12 @@
 
 use crate::conversation::first_answer;
 use crate::peer::envoy::Envoy;
-use crate::peer::haproxy;
+use crate::peer::{haproxy, twemproxy};
 use crate::protocol::{Body, Folder, Protocol, Routes};
 use anyhow::{Context, ensure};
 use peers::load::Workload;
 use peers::process::{Metactl, Process};
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -44,6 +45,8 @@ pub enum Kind {
     Envoy(Envoy),
     /// haproxy copying bytes; the most connections that it may have.
     Haproxy(u64),
+    /// twemproxy, which has one worker.
+    Twemproxy,
     /// The floor that shares one upstream connection.
     SharedFloor,
     /// The floor that copies bytes.
@@ -59,6 +62,7 @@ impl Kind {
             Kind::OursWith(_, setting) => setting,
             Kind::Envoy(envoy) => &envoy.name,
             Kind::Haproxy(_) => "haproxy tcp",
+            Kind::Twemproxy => "twemproxy",
             Kind::SharedFloor => "muxfloor",
             Kind::BytesFloor => "l4floor",
         }
@@ -81,6 +85,10 @@ impl Kind {
             }
             Kind::Haproxy(connections) => {
                 let (process, address, folder) = haproxy::start(scene.backend, scene.workers, *connections)?;
+                (process, address, Some(folder))
+            }
+            Kind::Twemproxy => {
+                let (process, address, folder) = twemproxy::start(scene.backend)?;
                 (process, address, Some(folder))
             }
             Kind::SharedFloor => own("floor", scene.protocol, Some(scene.backend))?,
@@ -136,14 +144,20 @@ impl Contender {
 pub struct Echo {
     /// Where it answers.
     pub address: SocketAddr,
-    _process: Process,
+    _process: Box<dyn Debug>,
 }
 
 impl Echo {
     /// Starts it.
     pub fn start(protocol: &dyn Protocol) -> anyhow::Result<Self> {
         let (process, address, _) = own("echo", protocol, None)?;
-        Ok(Echo { address, _process: process })
+        Ok(Echo { address, _process: Box::new(process) })
+    }
+
+    /// Starts the server that the protocol is named after in its place, with what loads of this payload ask for.
+    pub fn real(protocol: &dyn Protocol, payload: usize) -> anyhow::Result<Self> {
+        let backend = protocol.real_server(payload)?;
+        Ok(Echo { address: backend.address, _process: backend.process })
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 /// The names under which columns stand.
-pub const COLUMNS: [&str; 5] = ["ours", "Envoy", "l4floor", "muxfloor", "haproxy tcp"];
+const COLUMNS: [&str; 5] = ["ours", "Envoy", "l4floor", "muxfloor", "haproxy tcp"];
+/// The same of those that stand behind them only where they were measured.
+const FURTHER: [&str; 1] = ["twemproxy"];
 
 /// What a figure of ours is held against.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,11 +101,14 @@ impl Goal {
 
 /// All goals as a Markdown table.
 pub fn markdown(goals: &[Goal]) -> String {
-    let mut out = format!("| | {} | compared | reach | stretch | | ours ÷ muxfloor |\n", COLUMNS.join(" | "));
-    out.push_str(&"|---".repeat(COLUMNS.len() + 6));
+    let is_measured = |name: &&str| goals.iter().any(|goal| goal.of(name).is_some());
+    let columns: Vec<_> = COLUMNS.into_iter().chain(FURTHER.into_iter().filter(is_measured)).collect();
+    let mut out = format!("| | {} | compared | reach | stretch | | ours ÷ muxfloor |\n", columns.join(" | "));
+    out.push_str(&"|---".repeat(columns.len() + 6));
     out.push_str("|\n");
     for goal in goals {
-        let figures = COLUMNS.map(|name| goal.of(name).map_or("–".to_owned(), number));
+        let figures: Vec<_> =
+            columns.iter().map(|name| goal.of(name).map_or("–".to_owned(), number)).collect();
         let verdict = match goal.verdict() {
             Verdict::Stretched => "reached, stretch too",
             Verdict::Reached => "reached",
@@ -212,6 +217,17 @@ mod tests {
         );
         assert!(lines[3].contains("| 1,234 |") && lines[3].contains("reached"), "{}", lines[3]);
         assert!(lines.iter().all(|line| line.matches('|').count() == 12), "{table}");
+    }
+
+    #[test]
+    fn a_further_column_is_there_where_it_was_measured() {
+        let mut goal = goal(Against::Envoy, 6.0, 0.5, 0.3);
+        assert!(!markdown(std::slice::from_ref(&goal)).contains("twemproxy"));
+        goal.figures.push(("twemproxy".to_owned(), 8.0));
+        let table = markdown(&[goal]);
+        assert!(table.contains("| haproxy tcp | twemproxy | compared |"), "{table}");
+        assert!(table.contains("| – | 8.00 | 0.60 × Envoy |"), "{table}");
+        assert!(table.lines().all(|line| line.matches('|').count() == 13), "{table}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The instructions that a request costs, counted by valgrind, do not grow unnoticed.
 //!
-//! Counts are of a release build of `src/bin/instructions.rs`; `instructions.txt` holds the committed ones.
+//! Counts are of a release build of `src/bin/instructions`; `instructions.txt` holds the committed ones.
 //! `UPDATE=1 cargo test -p bench --test instructions` rewrites it; a commit that does so says why.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
@@ -19,6 +19,11 @@ const MEASURED: &[(&str, &[&str])] = &[
     ("10000 routes by method", &["--routes", "10000"]),
     ("1 route by attachment", &["--routes", "1", "--attribute", "batchJob"]),
     ("10000 routes by attachment", &["--routes", "10000", "--attribute", "batchJob"]),
+    ("redis, 1 route by command", &["--protocol", "redis", "--attribute", "command"]),
+    (
+        "redis, 10000 routes by command",
+        &["--protocol", "redis", "--attribute", "command", "--routes", "10000"],
+    ),
 ];
 
 fn program() -> PathBuf {
@@ -62,12 +67,12 @@ fn a_request_costs_no_more_instructions_than_were_committed_whatever_the_number_
     let now: BTreeMap<String, f64> =
         MEASURED.iter().map(|(name, arguments)| ((*name).to_owned(), per_request(arguments))).collect();
     println!("{now:#?}");
-    for attribute in ["method", "attachment"] {
-        let (one, many) =
-            (now[&format!("1 route by {attribute}")], now[&format!("10000 routes by {attribute}")]);
+    for (what, attribute) in [("", "method"), ("", "attachment"), ("redis, ", "command")] {
+        let one = now[&format!("{what}1 route by {attribute}")];
+        let many = now[&format!("{what}10000 routes by {attribute}")];
         assert!(
             many <= 1.1 * one,
-            "10,000 routes by {attribute} cost {many:.0} instructions, 1 route {one:.0}"
+            "{what}10,000 routes by {attribute} cost {many:.0} instructions, 1 route {one:.0}"
         );
     }
     if std::env::var_os("UPDATE").is_some() {

@@ -53,6 +53,24 @@ fn another_protocol_has_its_own_section_and_floors() {
 }
 
 #[test]
+fn answers_without_ids_have_a_floor_too_before_either_server() {
+    let (output, table, progress) =
+        bench(&["full", "--protocol", "redis", "--floor-only", "--scale", "0.05", "--only", "redis"]);
+    assert!(output.status.success(), "{progress}");
+    for line in ["## Redis", "| 16 × 16: CPU µs |", "| ≤ 0.3 | ≤ 0.22 |"] {
+        assert!(table.contains(line), "{table}");
+    }
+    let real = ["row", "--protocol", "redis", "--floor-only", "--server", "real"];
+    let short =
+        ["--rounds", "1", "--seconds", "0.1", "--warm-up", "0.05", "--load", "16x16", "--payload", "3000"];
+    let (output, table, progress) = bench(&[&real[..], &short].concat());
+    assert!(output.status.success(), "{progress}");
+    for floor in ["muxfloor", "l4floor"] {
+        assert!(table.contains(&format!("| 16 × 16, 3000 B | {floor} |")), "{table}");
+    }
+}
+
+#[test]
 fn a_section_becomes_a_part_of_the_document_and_others_stay() {
     let folder = tempfile::tempdir().unwrap();
     let document = folder.path().join("benchmarks.md");
@@ -84,4 +102,6 @@ fn what_cannot_be_measured_is_named() {
     assert!(!output.status.success() && words.contains("dubbo"), "{words}");
     let (output, _, words) = bench(&["row", "--floor-only", "--protocol", "thrift", "--object"]);
     assert!(!output.status.success() && words.contains("object"), "{words}");
+    let (output, _, words) = bench(&["row", "--floor-only", "--server", "real"]);
+    assert!(!output.status.success() && words.contains("echo server only"), "{words}");
 }

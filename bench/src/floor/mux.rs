@@ -4,15 +4,12 @@
 //! future per connection reads once per turn, hands whole frames to the other side's out-buffer, and writes its own
 //! once. It has no timeouts, no limits and no backpressure: it is a yardstick, not a proxy.
 
-use bytes::{Buf, BytesMut};
-use peers::socket::{read_once, write_out};
+use super::side::{Shared, converse};
 use slab::Slab;
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 use tokio::net::{TcpListener, TcpStream};
 
 /// How a protocol with ids is taken apart, as far as this floor must.
@@ -26,24 +23,6 @@ pub struct Frames {
     pub set_id: fn(&mut [u8], u64),
 }
 
-/// What waits to be written on one connection.
-#[derive(Default)]
-struct Side {
-    out: BytesMut,
-    waker: Option<Waker>,
-}
-
-impl Side {
-    fn put(&mut self, frame: &[u8]) {
-        self.out.extend_from_slice(frame);
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-}
-
-type Shared = Rc<RefCell<Side>>;
-
 /// Calls that the upstream owes an answer: the id there is the place in the table.
 struct Switch {
     frames: Frames,
@@ -56,7 +35,7 @@ pub async fn serve(listener: TcpListener, backend: SocketAddr, frames: Frames) -
     let upstream = TcpStream::connect(backend).await?;
     upstream.set_nodelay(true)?;
     let switch = Rc::new(Switch { frames, upstream: Shared::default(), owed: RefCell::default() });
-    let up = tokio::task::spawn_local(converse(upstream, Rc::clone(&switch.upstream), frames, {
+    let up = tokio::task::spawn_local(converse(upstream, Rc::clone(&switch.upstream), frames.whole, {
         let switch = Rc::clone(&switch);
         move |frame: &mut [u8]| switch.answer(frame)
     }));
@@ -66,7 +45,7 @@ pub async fn serve(listener: TcpListener, backend: SocketAddr, frames: Frames) -
             stream.set_nodelay(true)?;
             let (switch, side) = (Rc::clone(&switch), Shared::default());
             let own = Rc::clone(&side);
-            tokio::task::spawn_local(converse(stream, own, frames, move |frame: &mut [u8]| {
+            tokio::task::spawn_local(converse(stream, own, frames.whole, move |frame: &mut [u8]| {
                 switch.call(frame, &side);
             }));
         }
@@ -89,45 +68,6 @@ impl Switch {
         if let Some((id, client)) = owed {
             (self.frames.set_id)(frame, id);
             client.borrow_mut().put(frame);
-        }
-    }
-}
-
-async fn converse(
-    mut stream: TcpStream,
-    side: Shared,
-    frames: Frames,
-    mut on: impl FnMut(&mut [u8]),
-) -> io::Result<()> {
-    let mut received = BytesMut::new();
-    let mut take = |received: &mut BytesMut| {
-        while let Some(length) = (frames.whole)(received) {
-            on(&mut received[..length]);
-            received.advance(length);
-        }
-    };
-    poll_fn(|context| turn(&mut stream, &mut received, &side, &mut take, context)).await
-}
-
-fn turn(
-    stream: &mut TcpStream,
-    received: &mut BytesMut,
-    side: &Shared,
-    take: &mut impl FnMut(&mut BytesMut),
-    context: &mut Context<'_>,
-) -> Poll<io::Result<()>> {
-    loop {
-        let read = read_once(stream, received, context)?;
-        if read == Poll::Ready(0) {
-            return Poll::Ready(Ok(()));
-        }
-        take(received);
-        let mut side = side.borrow_mut();
-        // Whether all was written or not, the socket wakes this task when there is more to do.
-        let _ = write_out(stream, &mut side.out, context)?;
-        if read.is_pending() {
-            side.waker = Some(context.waker().clone());
-            return Poll::Pending;
         }
     }
 }

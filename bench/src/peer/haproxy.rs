@@ -1,9 +1,9 @@
 //! haproxy as a proxy that copies bytes, from the system's package.
 
 use super::free_address;
+use super::package::installed_as;
 use crate::template::fill;
 use anyhow::Context;
-use nix::unistd::Uid;
 use peers::process::Process;
 use std::net::SocketAddr;
 use std::process::Command;
@@ -14,23 +14,7 @@ const TEMPLATE: &str = include_str!("../../peers/haproxy-tcp.cfg");
 /// Version of the installed haproxy, such as `2.6.12`. Installs it by apt-get where that can be done; `None`, and a
 /// line that says so, where it cannot.
 pub fn installed() -> Option<String> {
-    if let Some(version) = version() {
-        return Some(version);
-    }
-    if Uid::effective().is_root() {
-        eprintln!("installing haproxy by apt-get");
-        let mut command = Command::new("apt-get");
-        command.args(["install", "-q", "-y", "--no-install-recommends", "haproxy"]);
-        // Runlevel 1, so that no service is started.
-        command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
-        // Whether it worked is seen below.
-        let _ = command.output();
-    }
-    let version = version();
-    if version.is_none() {
-        eprintln!("haproxy is left out: it is not installed, and apt-get as this user cannot change that");
-    }
-    version
+    installed_as("haproxy", version)
 }
 
 fn version() -> Option<String> {

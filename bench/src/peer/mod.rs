@@ -2,6 +2,8 @@
 
 pub mod envoy;
 pub mod haproxy;
+pub mod twemproxy;
+mod package;
 
 use anyhow::Context;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

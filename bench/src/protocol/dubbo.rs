@@ -1,7 +1,7 @@
 //! Dubbo: calls of an echo service, routed by method or by an attachment.
 
 use super::{Body, By, Folder, Place, Protocol, Routes};
-use crate::floor::mux::Frames;
+use crate::floor::{Frames, mux};
 use crate::template::fill;
 use peers::dubbo::hessian::Value;
 use peers::dubbo::{Call, EchoLoad, echo};
@@ -81,8 +81,8 @@ impl Protocol for Dubbo {
         true
     }
 
-    fn frames(&self) -> Option<Frames> {
-        Some(Frames { whole, id, set_id })
+    fn frames(&self) -> Frames {
+        Frames::WithIds(mux::Frames { whole, id, set_id })
     }
 
     fn echo(&self, listener: TcpListener) -> Pin<Box<dyn Future<Output = io::Result<()>>>> {

@@ -6,9 +6,10 @@
 //! `bench full` measures with all others and `bench full --protocol NAME` alone; the first of `ALL` has all other sections.
 
 mod dubbo;
+mod redis;
 mod thrift;
 
-use crate::floor::mux::Frames;
+use crate::floor::Frames;
 use anyhow::{Context, bail};
 use peers::load::Workload;
 use std::fmt::Debug;
@@ -18,7 +19,7 @@ use std::pin::Pin;
 use tokio::net::TcpListener;
 
 /// Every protocol that can be measured.
-pub const ALL: [&dyn Protocol; 2] = [&dubbo::Dubbo, &thrift::Thrift];
+pub const ALL: [&dyn Protocol; 3] = [&dubbo::Dubbo, &thrift::Thrift, &redis::Redis];
 
 /// One protocol, as the comparison sees it.
 pub trait Protocol: Debug + Sync {
@@ -60,11 +61,35 @@ pub trait Protocol: Debug + Sync {
         &[]
     }
 
-    /// How the floor takes its messages apart; `None` where answers have no ids, and this floor does not apply.
-    fn frames(&self) -> Option<Frames>;
+    /// What is to be known about the figures of that section: a sentence with a blank behind it, or nothing.
+    fn remark(&self) -> &'static str {
+        ""
+    }
+
+    /// How the floor takes its messages apart.
+    fn frames(&self) -> Frames;
+
+    /// Whether twemproxy speaks it.
+    fn is_twemproxys(&self) -> bool {
+        false
+    }
 
     /// Serves echoes until accepting fails. Runs on a local runtime.
     fn echo(&self, listener: TcpListener) -> Pin<Box<dyn Future<Output = io::Result<()>>>>;
+
+    /// Starts the server that the protocol is named after, with what loads of this payload ask for.
+    fn real_server(&self, _payload: usize) -> anyhow::Result<Backend> {
+        bail!("{} is measured before its echo server only", self.name())
+    }
+}
+
+/// A server that ends when this is dropped.
+#[derive(Debug)]
+pub struct Backend {
+    /// Where it answers.
+    pub address: SocketAddr,
+    /// Its process.
+    pub process: Box<dyn Debug>,
 }
 
 /// The protocol of this name.
@@ -128,11 +153,14 @@ pub struct Aim {
     pub ours: &'static str,
     /// The share; less is better.
     pub reach: f64,
+    /// A share that would be better still.
+    pub stretch: Option<f64>,
 }
 
 impl Aim {
     /// Processor time with 100 bytes of payload; the rest is to be said.
-    const CPU: Self = Aim { load: "1x1", payload: 100, figure: Figure::Cpu, ours: "ours", reach: 1.0 };
+    const CPU: Self =
+        Aim { load: "1x1", payload: 100, figure: Figure::Cpu, ours: "ours", reach: 1.0, stretch: None };
 }
 
 /// What an aim compares.
@@ -170,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_protocol_is_found_by_its_name_and_a_wrong_name_is_told_what_there_is() {
-        for name in ["dubbo", "thrift"] {
+        for name in ["dubbo", "thrift", "redis"] {
             assert_eq!(named(name).unwrap().name(), name);
             assert!(named("telnet").unwrap_err().to_string().contains(name));
         }

@@ -5,7 +5,7 @@
 //! payloads decoded (its default) and passed through.
 
 use super::{Aim, Body, By, Figure, Folder, Place, Protocol, Routes};
-use crate::floor::mux::Frames;
+use crate::floor::{Frames, mux};
 use crate::template::fill;
 use anyhow::ensure;
 use peers::load::Workload;
@@ -92,8 +92,13 @@ impl Protocol for Thrift {
         &AIMS
     }
 
-    fn frames(&self) -> Option<Frames> {
-        Some(Frames { whole, id, set_id })
+    fn remark(&self) -> &'static str {
+        "Where ours is not said to be shared, each call has an upstream connection to itself, and *muxfloor*, which shares \
+         one, is no floor of that row. "
+    }
+
+    fn frames(&self) -> Frames {
+        Frames::WithIds(mux::Frames { whole, id, set_id })
     }
 
     fn echo(&self, listener: TcpListener) -> Pin<Box<dyn Future<Output = io::Result<()>>>> {

@@ -47,6 +47,11 @@ fn load_of(aim: &Aim) -> anyhow::Result<Load> {
     Ok(load.with_payload(aim.payload))
 }
 
+/// The version of twemproxy, where it is measured.
+fn twemproxy(suite: &Suite) -> Option<&str> {
+    suite.twemproxy.as_deref().filter(|_| suite.protocol.is_twemproxys())
+}
+
 /// Ours, Envoy, each under all settings; the floors; haproxy.
 fn kinds(suite: &Suite) -> Vec<Kind> {
     let mut kinds: Vec<_> = suite.ours().into_iter().collect();
@@ -57,8 +62,8 @@ fn kinds(suite: &Suite) -> Vec<Kind> {
         kinds.push(Kind::Envoy(envoy.clone()));
         kinds.extend(envoy.with_templates_of(suite.protocol).into_iter().map(Kind::Envoy));
     }
-    kinds.push(Kind::BytesFloor);
-    kinds.extend(suite.protocol.frames().is_some().then_some(Kind::SharedFloor));
+    kinds.extend([Kind::BytesFloor, Kind::SharedFloor]);
+    kinds.extend(twemproxy(suite).map(|_| Kind::Twemproxy));
     kinds.extend(suite.haproxy.is_some().then_some(Kind::Haproxy(CONNECTIONS)));
     kinds
 }
@@ -83,18 +88,18 @@ fn goal(aim: &Aim, row: &Row) -> Goal {
         figures,
         against: Against::Envoy,
         reach: aim.reach,
-        stretch: None,
+        stretch: aim.stretch,
     }
 }
 
 fn text(suite: &Suite, goals: &[Goal], rows: &[(Load, Row)]) -> String {
     let name = suite.protocol.name();
+    let version = twemproxy(suite).map(|version| format!("twemproxy is {version}. ")).unwrap_or_default();
     let mut out = format!(
-        "## {}\n\nMedians of {ROUNDS} rounds; *Envoy* is the better one of its settings in each row. Where ours is not \
-         said to be shared, each call has an upstream connection to itself, and *muxfloor*, which shares one, is no floor \
-         of that row. `bench/peers/envoy-{name}.yaml` is Envoy's configuration.\n\n{}\n\
-         All that was measured:\n\n",
+        "## {}\n\nMedians of {ROUNDS} rounds; *Envoy* is the better one of its settings in each row. {}{version}\
+         `bench/peers/envoy-{name}.yaml` is Envoy's configuration.\n\n{}\nAll that was measured:\n\n",
         capitalised(name),
+        suite.protocol.remark(),
         goal::markdown(goals)
     );
     let Some((_, first)) = rows.first() else { return out };
@@ -142,7 +147,14 @@ mod tests {
             ("Envoy, passthrough", 10.0),
             ("l4floor", 4.0),
         ];
-        let aim = |ours, reach| Aim { load: "50x1", payload: 100, figure: Figure::Cpu, ours, reach };
+        let aim = |ours, reach| Aim {
+            load: "50x1",
+            payload: 100,
+            figure: Figure::Cpu,
+            ours,
+            reach,
+            stretch: Some(reach / 2.0),
+        };
         let plain = goal(&aim("ours", 0.5), &row(&figures));
         assert_eq!((plain.compared(), plain.verdict()), (Some(0.6), Verdict::Missed));
         let shared = goal(&aim("ours, shared", 0.5), &row(&figures));

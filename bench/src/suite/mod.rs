@@ -12,7 +12,7 @@ use crate::contender::{Contender, Echo, Kind, Scene, metactl_beside};
 use crate::contest::Rules;
 use crate::document::{self, Section};
 use crate::peer::envoy::{self, Envoy};
-use crate::peer::haproxy;
+use crate::peer::{haproxy, twemproxy};
 use crate::processor::Pinned;
 use crate::protocol::{self, Protocol, Routes};
 use crate::{machine, processor};
@@ -90,6 +90,7 @@ struct Suite {
     ours: Option<PathBuf>,
     envoy: Option<Envoy>,
     haproxy: Option<String>,
+    twemproxy: Option<String>,
     descriptors: u64,
     scale: f64,
     machine: String,
@@ -116,7 +117,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let pinned = processor::pin(arguments.cpu)?;
     let protocol = protocol::ALL[0];
     let echo = Echo::start(protocol)?;
-    let suite = Suite { protocol, echo, ours, envoy, haproxy, descriptors, scale: arguments.scale, machine };
+    let (scale, twemproxy) = (arguments.scale, wanted_twemproxy(arguments, &plan));
+    let suite = Suite { protocol, echo, ours, envoy, haproxy, twemproxy, descriptors, scale, machine };
     if arguments.quick {
         print!("{}", reach::quick(&suite)?);
         eprintln!("measured in {} s", began.elapsed().as_secs());
@@ -153,6 +155,12 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Vec<Planned>> {
     // The workers come last: they are the only section that has all processors.
     plan.sort_by_key(|(name, ..)| *name == "workers");
     Ok(plan)
+}
+
+/// twemproxy's version, if it takes part.
+fn wanted_twemproxy(arguments: &Arguments, plan: &[Planned]) -> Option<String> {
+    let takes_part = plan.iter().any(|(name, of, _)| of.is_twemproxys() && *name == of.name());
+    (takes_part && !arguments.floor_only && !arguments.quick).then(twemproxy::installed).flatten()
 }
 
 impl Suite {
@@ -193,6 +201,7 @@ impl Suite {
             ours: self.ours.clone(),
             envoy: self.envoy.clone(),
             haproxy: self.haproxy.clone(),
+            twemproxy: self.twemproxy.clone(),
             machine: self.machine.clone(),
             ..*self
         })

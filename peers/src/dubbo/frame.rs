@@ -15,6 +15,8 @@ pub const MAX_BODY: usize = 64 << 20;
 pub const HESSIAN2: u8 = 2;
 /// Serialization id of fastjson2.
 pub const FASTJSON2: u8 = 23;
+/// Serialization id of protobuf, which the proxy does not look into.
+pub const PROTOBUF: u8 = 22;
 
 const MAGIC: [u8; 2] = [0xda, 0xbb];
 const REQUEST: u8 = 0x80;

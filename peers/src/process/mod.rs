@@ -3,6 +3,10 @@
 //! A child's standard output is read line by line with a bound on each wait; what it says on standard error is kept
 //! (the last lines) for the message when it does not do what was expected, and written to a file if asked.
 
+mod redis_server;
+
+pub use redis_server::RedisServer;
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::VecDeque;

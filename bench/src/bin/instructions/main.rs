@@ -3,6 +3,8 @@
 //! Does the same work in every run: fixed batches, seeded random choices and hashers, no sockets. Run it under an
 //! instruction counter with two numbers of requests; the difference is what the requests cost, the harness included.
 
+mod talk;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -10,8 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use codec_api::{Options, Protocol, Side};
-use codec_dubbo::Dubbo;
+use codec_api::{Options, Side};
 use meta_proxy::downstream::{Seat, Worker};
 use meta_proxy::local::Local;
 use meta_proxy::model::{
@@ -23,7 +24,7 @@ use meta_proxy::snapshot::{ClusterSpec, ListenerSpec, RoutesSpec, ServiceSpec, S
 use meta_proxy::telemetry::Telemetry;
 use meta_proxy::upstream::Settings;
 use meta_proxy::wire::{BoxStream, Connecting, Connector};
-use peers::dubbo::call::Call;
+use talk::Talk;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 // The one that the proxy's own program uses.
@@ -32,49 +33,47 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Bytes that a pipe holds.
 const PIPE: usize = 1 << 20;
-/// Bytes of a response: a header and a null result without attachments.
-const RESPONSE: usize = 17;
 
 /// What to do.
 #[derive(Debug, Parser)]
 struct Arguments {
+    /// What is spoken: dubbo or redis.
+    #[arg(long, default_value = "dubbo")]
+    protocol: String,
     /// Routes with one exact condition each; the last one is hit.
     #[arg(long, default_value_t = 1)]
     routes: usize,
     /// The attribute that routes are about.
     #[arg(long, default_value = "method")]
     attribute: String,
-    /// Requests, in batches of 16.
+    /// Requests.
     #[arg(long, default_value_t = 16_000)]
     requests: usize,
+    /// Requests that come, and are answered, at a time.
+    #[arg(long, default_value_t = 16)]
+    batch: usize,
 }
 
-/// Connects to an endpoint that answers every request with null.
-struct Pipes;
+/// Connects to an endpoint that answers every request alike.
+struct Pipes(Talk);
 
 impl Connector for Pipes {
     fn connect(&self, _: SocketAddr) -> Connecting {
-        Box::pin(async {
+        let talk = self.0;
+        Box::pin(async move {
             let (ours, theirs) = tokio::io::duplex(PIPE);
-            tokio::task::spawn_local(answer(theirs));
+            tokio::task::spawn_local(answer(theirs, talk));
             Ok(Box::new(ours) as BoxStream)
         })
     }
 }
 
-async fn answer(mut stream: DuplexStream) {
+async fn answer(mut stream: DuplexStream, talk: Talk) {
     let (mut unread, mut answers) = (Vec::with_capacity(PIPE), Vec::with_capacity(PIPE));
     while stream.read_buf(&mut unread).await.unwrap_or(0) > 0 {
         let mut at = 0;
-        while let Some(head) = unread.get(at..at + 16) {
-            let end = at + 16 + u32::from_be_bytes([head[12], head[13], head[14], head[15]]) as usize;
-            if end > unread.len() {
-                break;
-            }
-            answers.extend_from_slice(&[0xda, 0xbb, 0x02, 20]);
-            answers.extend_from_slice(&head[4..12]);
-            answers.extend_from_slice(&[0, 0, 0, 1, 0x92]);
-            at = end;
+        while let Some(length) = (talk.answer)(&unread[at..], &mut answers) {
+            at += length;
         }
         unread.drain(..at);
         if stream.write_all(&answers).await.is_err() {
@@ -84,12 +83,12 @@ async fn answer(mut stream: DuplexStream) {
     }
 }
 
-fn routes(arguments: &Arguments) -> RouteConfiguration {
+fn routes(arguments: &Arguments, talk: Talk) -> RouteConfiguration {
     let route = |number: usize| Route {
         name: format!("r{number}"),
         matchers: vec![AttributeMatcher {
             name: arguments.attribute.clone(),
-            matcher: Matcher::Is(ValueMatcher::Exact(format!("value{number}"))),
+            matcher: Matcher::Is(ValueMatcher::Exact(value(arguments, talk, number))),
         }],
         action: RouteAction::Clusters(vec![WeightedCluster { name: "all".to_owned(), weight: 100 }]),
         mirror: None,
@@ -100,24 +99,25 @@ fn routes(arguments: &Arguments) -> RouteConfiguration {
     RouteConfiguration { name: "shop_1".to_owned(), routes: (1..=arguments.routes).map(route).collect() }
 }
 
-fn snapshot(arguments: &Arguments) -> Result<Snapshot, String> {
+fn snapshot(arguments: &Arguments, talk: Talk) -> Result<Snapshot, String> {
     let address = SocketAddr::from(([192, 0, 2, 1], 1));
-    let properties = Dubbo.properties();
-    let factory = |side| Dubbo.configure(side, &Options::default()).map_err(|errors| format!("{errors:?}"));
-    let model = Arc::new(routes(arguments));
+    let properties = talk.protocol.properties();
+    let factory =
+        |side| talk.protocol.configure(side, &Options::default()).map_err(|errors| format!("{errors:?}"));
+    let model = Arc::new(routes(arguments, talk));
     let table = Arc::new(Table::new(&model, properties).map_err(|error| error.to_string())?);
     let service = Service { name: None, routes: "shop_1".to_owned(), host: "shop".to_owned() };
     let listener = Listener {
         name: "front".to_owned(),
         address,
-        protocol: "dubbo".to_owned(),
+        protocol: talk.protocol.name().to_owned(),
         options: Options::default(),
         services: vec![service.clone()],
         idle_timeout: None,
     };
     let cluster = Cluster {
         name: "all".to_owned(),
-        protocol: "dubbo".to_owned(),
+        protocol: talk.protocol.name().to_owned(),
         options: Options::default(),
         discovery: Discovery::Assigned("all".to_owned()),
         balancing: LoadBalancing::LeastRequest,
@@ -127,7 +127,7 @@ fn snapshot(arguments: &Arguments) -> Result<Snapshot, String> {
     };
     let spec = ListenerSpec {
         model: Arc::new(listener),
-        protocol: "dubbo".into(),
+        protocol: talk.protocol.name().into(),
         properties,
         factory: factory(Side::Downstream)?,
         services: vec![ServiceSpec { model: service, routes: Some(RoutesSpec { model, table }) }],
@@ -147,24 +147,26 @@ fn snapshot(arguments: &Arguments) -> Result<Snapshot, String> {
     })
 }
 
+/// The value that a route asks for; only the last one's is ever sent.
+fn value(arguments: &Arguments, talk: Talk, number: usize) -> String {
+    if number == arguments.routes { (talk.value)(number) } else { format!("value{number}") }
+}
+
 async fn work(arguments: &Arguments) -> Result<(), String> {
-    let value = format!("value{}", arguments.routes);
-    let method = if arguments.attribute == "method" { value.as_str() } else { "get" };
-    let call = Call::new("com.example.Shop", method)
-        .argument("x".repeat(100))
-        .attachment(&arguments.attribute, value.as_str());
-    let batch: Vec<u8> = (0..16).flat_map(|id| call.request(id)).collect();
+    let talk = talk::named(&arguments.protocol)?;
+    let last = value(arguments, talk, arguments.routes);
+    let batch: Vec<u8> =
+        (0..arguments.batch as u64).flat_map(|id| (talk.request)(&arguments.attribute, &last, id)).collect();
     let local = Rc::new(Local::new(0, 7, 1 << 26, Arc::new(Telemetry::new(None))));
-    let worker = Worker::new(local, Rc::new(Pipes));
-    worker.apply(&snapshot(arguments)?);
+    let worker = Worker::new(local, Rc::new(Pipes(talk)));
+    worker.apply(&snapshot(arguments, talk)?);
     let (mut client, served) = tokio::io::duplex(PIPE);
     worker.serve("front", Box::new(served), SocketAddr::from(([192, 0, 2, 9], 9)), Seat::default());
-    let mut responses = vec![0; 16 * RESPONSE];
-    for _ in 0..arguments.requests.div_ceil(16) {
+    let mut responses = vec![0; arguments.batch * talk.response];
+    for _ in 0..arguments.requests.div_ceil(arguments.batch) {
         client.write_all(&batch).await.map_err(|error| error.to_string())?;
         client.read_exact(&mut responses).await.map_err(|error| error.to_string())?;
-        let is_good = |response: &[u8]| response[3] == 20 && response[16] == 0x92;
-        if !responses.chunks_exact(RESPONSE).all(is_good) {
+        if !responses.chunks_exact(talk.response).all(talk.is_good) {
             return Err("a request was not answered by the endpoint".to_owned());
         }
     }
