@@ -10,6 +10,13 @@ PYTHON := $(THRIFT)-python/target/venv/bin/thrift-installed
 NODE := $(THRIFT)-node/node_modules/.package-lock.json
 GO := $(THRIFT)-go/target/thrift-interop
 THRIFT_JAR := $(THRIFT)-java/target/thrift-interop.jar
+# Redis clients: redis-py, ioredis and node-redis, go-redis, Jedis and Lettuce.
+REDIS := tests/interop/redis
+REDIS_PYTHON := $(REDIS)-python/target/venv/bin/redis-installed
+REDIS_NODE := $(REDIS)-node/node_modules/.package-lock.json
+REDIS_GO := $(REDIS)-go/target/redis-interop
+REDIS_JAR := $(REDIS)-java/target/redis-interop.jar
+REDIS_CLIENTS := $(REDIS_PYTHON) $(REDIS_NODE) $(REDIS_GO) $(REDIS_JAR)
 # The third parties' programs of the examples.
 EXAMPLE_JARS := examples/brpc/interop/target/brpc-interop.jar examples/trpc/interop/target/trpc-interop.jar
 DENY_VERSION := 0.20.2
@@ -29,7 +36,7 @@ help: ## Show this list
 demo: release ## Show how a MetaRouter keeps batch jobs from hurting user traffic (needs Rust only)
 	$(BIN)/dubbo-isolation --metactl $(BIN)/metactl $(ARGS)
 
-test: tools release interop ## Run all tests, against real Apache Dubbo and Thrift too (TEST_FLAGS for cargo test)
+test: tools release interop ## Run all tests, against real Dubbo, Thrift and Redis too (TEST_FLAGS for cargo test)
 	METACTL_BIN=$(BIN)/metactl cargo test --workspace $(TEST_FLAGS)
 
 rules: ## Check the house rules: crate edges, order of modules, files, documents
@@ -65,7 +72,7 @@ check: ## Type-check everything, tests included
 release: ## Build the release binaries: metactl, dubbo-isolation, bench
 	cargo build --release $(RELEASE)
 
-interop: $(JAR) $(PYTHON) $(NODE) $(GO) $(THRIFT_JAR) $(EXAMPLE_JARS) ## Build the peers on other people's own libraries: Dubbo, Thrift, bRPC, tRPC
+interop: $(JAR) $(PYTHON) $(NODE) $(GO) $(THRIFT_JAR) $(REDIS_CLIENTS) $(EXAMPLE_JARS) ## Build the peers on other people's own libraries: Dubbo, Thrift, Redis, bRPC, tRPC
 $(JAR): $(JAVA_PEER)/pom.xml $(shell find $(JAVA_PEER)/src -type f) | tools
 	cd $(JAVA_PEER) && mvn -q -B package
 	touch $@
@@ -82,6 +89,19 @@ $(GO): $(shell find $(THRIFT)-go -name '*.go' -o -name 'go.*') | tools
 $(THRIFT_JAR): $(THRIFT)-java/pom.xml $(shell find $(THRIFT)-java/src -type f) | tools
 	cd $(THRIFT)-java && mvn -q -B package
 	touch $@
+$(REDIS_PYTHON): $(REDIS)-python/requirements.txt | tools
+	python3 -m venv $(REDIS)-python/target/venv
+	$(REDIS)-python/target/venv/bin/pip install -q --disable-pip-version-check -r $<
+	touch $@
+$(REDIS_NODE): $(REDIS)-node/package-lock.json | tools
+	cd $(REDIS)-node && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+$(REDIS_GO): $(shell find $(REDIS)-go -name '*.go' -o -name 'go.*') | tools
+	cd $(REDIS)-go && go build -o target/redis-interop .
+	touch $@
+$(REDIS_JAR): $(REDIS)-java/pom.xml $(shell find $(REDIS)-java/src -type f) | tools
+	cd $(REDIS)-java && mvn -q -B package
+	touch $@
 
 $(EXAMPLE_JARS): $(wildcard examples/*/interop/pom.xml) $(shell find examples/*/interop/src -type f) | tools
 	cd $(dir $@).. && mvn -q -B package
@@ -90,9 +110,10 @@ $(EXAMPLE_JARS): $(wildcard examples/*/interop/pom.xml) $(shell find examples/*/
 generate: ## Rewrite generated files: custom resource definitions, protocol buffers
 	UPDATE=1 cargo test -q -p crds -p xds --test generated
 
-tools: ## Install what tests need and this machine lacks: Java, Maven, Python, Node, Go, valgrind (by apt-get)
+tools: ## Install what tests need and this machine lacks: Java, Maven, Python, Node, Go, Redis, valgrind (by apt-get)
 	@.ci/run tools
 
 clean: ## Remove what was built
 	cargo clean
 	rm -rf $(JAVA_PEER)/target $(THRIFT)-python/target $(THRIFT)-node/node_modules $(THRIFT)-go/target $(THRIFT)-java/target $(dir $(EXAMPLE_JARS))
+	rm -rf $(REDIS)-python/target $(REDIS)-node/node_modules $(REDIS)-go/target $(REDIS)-java/target

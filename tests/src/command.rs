@@ -1,7 +1,7 @@
 //! `metactl` as a command that does one thing and ends.
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -53,10 +53,20 @@ pub async fn metactl<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) ->
 }
 
 /// Runs a command, for at most `within`.
-pub fn run(mut command: Command, within: Duration) -> Ran {
+pub fn run(command: Command, within: Duration) -> Ran {
+    run_with(command, "", within)
+}
+
+/// Runs a command that reads this from its standard input, for at most `within`.
+pub fn run_with(mut command: Command, input: &str, within: Duration) -> Ran {
     let name = command.get_program().to_string_lossy().into_owned();
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
+    if let Some(mut stdin) = child.stdin.take() {
+        let input = input.to_owned();
+        // It may end before it has read all; nobody waits for this thread, which ends with the child at the latest.
+        thread::spawn(move || stdin.write_all(input.as_bytes()));
+    }
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (stdout, stderr) = (thread::spawn(|| all(stdout)), thread::spawn(|| all(stderr)));
     let end = Instant::now() + within;

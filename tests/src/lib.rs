@@ -7,6 +7,8 @@
 
 #![allow(clippy::panic, reason = "a scenario that cannot go on fails its test")]
 
+pub mod redis;
+pub mod redis_clients;
 pub mod scene;
 pub mod folder;
 pub mod objects;

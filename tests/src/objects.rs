@@ -207,6 +207,7 @@ pub struct Route {
     conditions: Vec<(String, String)>,
     destinations: Vec<(String, Option<u32>)>,
     mirror: Option<(String, f64)>,
+    mirrors_writes: bool,
     sets: Vec<(&'static str, String, String)>,
     timeout: Option<String>,
 }
@@ -220,6 +221,7 @@ impl Route {
             conditions: Vec::new(),
             destinations,
             mirror: None,
+            mirrors_writes: false,
             sets: Vec::new(),
             timeout: None,
         }
@@ -250,6 +252,13 @@ impl Route {
     #[must_use]
     pub fn mirror(mut self, subset: &str, percent: f64) -> Self {
         self.mirror = Some((subset.to_owned(), percent));
+        self
+    }
+
+    /// Copies only what changes data.
+    #[must_use]
+    pub fn mirror_writes(mut self) -> Self {
+        self.mirrors_writes = true;
         self
     }
 
@@ -295,6 +304,9 @@ impl Route {
         }
         if let Some((subset, percent)) = &self.mirror {
             writeln!(f, "    mirror: {}\n    mirrorPercentage: {{value: {percent}}}", destination(subset))?;
+        }
+        if self.mirrors_writes {
+            writeln!(f, "    mirrorRequests: writes")?;
         }
         for list in ["requestMutation", "responseMutation"] {
             let mut sets = self.sets.iter().filter(|(known, ..)| *known == list).peekable();

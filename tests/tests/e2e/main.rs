@@ -10,3 +10,4 @@ mod hostile;
 mod tools;
 mod java;
 mod thrift;
+mod redis;

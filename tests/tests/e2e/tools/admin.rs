@@ -164,7 +164,7 @@ async fn the_dumps_show_what_is_in_force() {
         "name": "a",
         "match": [{"attribute": "zone", "is": {"not": {"prefix": "x"}}}],
         "to": [{"cluster": cluster("v1"), "weight": 75}, {"cluster": cluster("v2"), "weight": 25}],
-        "mirror": {"cluster": cluster("v2"), "millionths": 5000},
+        "mirror": {"cluster": cluster("v2"), "millionths": 5000, "writes_only": false},
         "timeout_ms": 2000,
     });
     assert_eq!(*first, expected);
