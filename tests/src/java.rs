@@ -78,6 +78,12 @@ impl Consumed {
         stdout.lines().filter_map(|line| line.strip_prefix("ok ")).collect()
     }
 
+    /// Why the scenario of this name failed; `None`: it did not.
+    pub fn failed(&self, name: &str) -> Option<&str> {
+        let mark = format!("FAIL {name}: ");
+        self.0.stdout.lines().find_map(|line| line.strip_prefix(&mark))
+    }
+
     /// What it printed as JSON under this name, in order.
     pub fn told(&self, name: &str) -> Vec<serde_json::Value> {
         let objects =

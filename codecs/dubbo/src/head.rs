@@ -1,8 +1,9 @@
 //! The head of a request: the texts before the arguments.
 //!
-//! A hessian2 body begins with the protocol's version, the service's path (its interface), the service's version, the
-//! method, and the descriptor of the parameter types; each a text or null. Then come the arguments and the
-//! attachments, which are not looked at here.
+//! A body begins with the protocol's version, the service's path (its interface), the service's version, the method,
+//! and the descriptor of the parameter types; each a text or null. In hessian2 they stand one behind the other, in
+//! fastjson2 each is an element with its length. Then come the arguments and the attachments, which are not looked at
+//! here.
 
 use codec_api::Span;
 use nom::Offset;
@@ -10,6 +11,9 @@ use nom::Offset;
 use crate::descriptor;
 use crate::frame::HEADER;
 use crate::hessian::value::{Text, text};
+use crate::jsonb::value::{self as jsonb, element};
+use crate::said::Said;
+use crate::serialization::FASTJSON2;
 
 /// Places in [`Properties::head`](codec_api::Properties::head).
 pub(crate) const INTERFACE: usize = 0;
@@ -27,6 +31,15 @@ const ON_THE_WIRE: [usize; 4] = [DUBBO, INTERFACE, VERSION, METHOD];
 /// The methods of a generic call, whose first argument names the method that is meant.
 const GENERIC_METHODS: [&[u8]; 2] = [b"$invoke", b"$invokeAsync"];
 
+/// Whether a caller of this protocol version can read attachments of a response: 2.0.2 to 2.0.99. Source: Dubbo's
+/// `Version.isSupportResponseAttachment`.
+pub(crate) fn reads_attachments(dubbo: &[u8]) -> bool {
+    match dubbo.strip_prefix(b"2.0.") {
+        Some([patch @ b'2'..=b'9'] | [b'1'..=b'9', patch]) => patch.is_ascii_digit(),
+        _ => false,
+    }
+}
+
 /// What the head of a request says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -38,8 +51,20 @@ pub(crate) struct Head {
     pub(crate) descriptor: usize,
 }
 
-/// Reads the head of a whole message. The error is a sentence for the person who wrote the client.
-pub(crate) fn read(message: &[u8]) -> Result<Head, String> {
+/// Reads the head of a whole message in hessian2 or fastjson2. The error is a sentence for the person who wrote the
+/// client.
+#[inline]
+pub(crate) fn read(message: &[u8], serialization: u8) -> Result<Head, String> {
+    if serialization == FASTJSON2 { read_jsonb(message) } else { read_hessian(message) }
+}
+
+/// Whether a field of the head is called so, whatever the case.
+pub(crate) fn has(name: &[u8]) -> bool {
+    NAMES.iter().any(|field| field.as_bytes().eq_ignore_ascii_case(name))
+}
+
+#[inline]
+fn read_hessian(message: &[u8]) -> Result<Head, String> {
     let mut rest = message.get(HEADER..).unwrap_or_default();
     let mut fields = [Span::NONE; 4];
     let mut method: &[u8] = b"";
@@ -73,6 +98,67 @@ fn see_through_generic(message: &[u8], rest: &[u8], head: &mut Head) {
     head.generic = true;
     if let Ok((_, Text::Whole(method))) = text(rest) {
         head.fields[METHOD] = span(message, method);
+    }
+}
+
+/// What the head of a request in fastjson2 says.
+struct JsonbHead<'a> {
+    /// The fields, by place.
+    fields: [Said<'a>; 4],
+    generic: bool,
+    /// What follows the head.
+    rest: &'a [u8],
+}
+
+fn read_jsonb(message: &[u8]) -> Result<Head, String> {
+    let head = jsonb_head(message)?;
+    let fields = head.fields.map(|field| match field {
+        Said::Text(text) => span(message, text),
+        Said::Other => Span::NONE,
+        _ => Span::LATE,
+    });
+    Ok(Head { fields, generic: head.generic, descriptor: message.offset(head.rest) })
+}
+
+/// The fields of a head in fastjson2, by place: those that [`read`] leaves to be offered late.
+pub(crate) fn late(message: &[u8]) -> [Said<'_>; 4] {
+    jsonb_head(message).map_or([Said::Other; 4], |head| head.fields)
+}
+
+fn jsonb_head(message: &[u8]) -> Result<JsonbHead<'_>, String> {
+    let mut rest = message.get(HEADER..).unwrap_or_default();
+    let mut fields = [Said::Other; 4];
+    for place in ON_THE_WIRE {
+        let one = jsonb_text(rest);
+        let (behind, said) = one.ok_or_else(|| malformed_element(place, message, rest))?;
+        fields[place] = said;
+        rest = behind;
+    }
+    let mut head = JsonbHead { fields, generic: false, rest };
+    if fields[METHOD].stands().is_some_and(|method| GENERIC_METHODS.contains(&method))
+        && let Some((arguments, Said::Text(descriptor::GENERIC))) = jsonb_text(rest)
+    {
+        head.generic = true;
+        if let Some((_, said)) = jsonb_text(arguments).filter(|(_, said)| *said != Said::Other) {
+            head.fields[METHOD] = said;
+        }
+    }
+    Ok(head)
+}
+
+/// An element that is a text or null, and nothing else.
+fn jsonb_text(input: &[u8]) -> Option<(&[u8], Said<'_>)> {
+    let (rest, one) = element(input).ok()?;
+    let (behind, text) = jsonb::text(one).ok()?;
+    behind.is_empty().then(|| (rest, text.into()))
+}
+
+fn malformed_element(place: usize, message: &[u8], rest: &[u8]) -> String {
+    let name = NAMES[place];
+    let at = message.offset(rest);
+    match element(rest) {
+        Err(_) => format!("the message ends before the head's {name} does, which should begin at byte {at}"),
+        Ok(_) => format!("the head's {name}, at byte {at}, is no whole fastjson2 text"),
     }
 }
 
@@ -142,7 +228,7 @@ mod tests {
     #[test]
     fn the_fields_of_a_head_are_found() {
         let message = message(&[Some("2.0.2"), Some("com.acme.Orders"), None, Some("größe"), Some("I")]);
-        let head = read(&message).unwrap();
+        let head = read_hessian(&message).unwrap();
         assert_eq!(field(&head, DUBBO, &message), Some("2.0.2"));
         assert_eq!(field(&head, INTERFACE, &message), Some("com.acme.Orders"));
         assert_eq!(field(&head, VERSION, &message), None);
@@ -164,7 +250,7 @@ mod tests {
         for (texts, method, is_generic) in rows {
             let texts = [&[Some("2.0.2"), Some("a.B"), Some("0.0.0")], texts].concat();
             let message = message(&texts);
-            let head = read(&message).unwrap();
+            let head = read_hessian(&message).unwrap();
             assert_eq!(field(&head, METHOD, &message), Some(method));
             assert_eq!(head.generic, is_generic);
         }
@@ -180,13 +266,24 @@ mod tests {
             (&whole[..whole.len() - 2], "ends before the head's method"),
         ];
         for (bytes, words) in rows {
-            let error = read(bytes).unwrap_err();
+            let error = read_hessian(bytes).unwrap_err();
             assert!(error.contains(words), "{error}");
         }
         let mut chunked = vec![0; HEADER];
         chunked.extend_from_slice(b"\x012R\0\x01aS\0\x01b");
-        let error = read(&chunked).unwrap_err();
+        let error = read_hessian(&chunked).unwrap_err();
         assert!(error.contains("interface is written in several chunks"), "{error}");
+    }
+
+    #[test]
+    fn callers_from_2_0_2_to_2_0_99_read_attachments() {
+        for yes in ["2.0.2", "2.0.9", "2.0.10", "2.0.99"] {
+            assert!(reads_attachments(yes.as_bytes()), "{yes}");
+        }
+        for no in ["", "2.0.1", "2.0.0", "2.0.100", "2.0.02", "2.0.1x", "2.0.x", "2.7.3", "2.0.2.1", "3.0.2"]
+        {
+            assert!(!reads_attachments(no.as_bytes()), "{no}");
+        }
     }
 
     #[test]

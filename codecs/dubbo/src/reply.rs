@@ -1,14 +1,16 @@
 //! Messages that this codec writes itself: local replies, heartbeats, notices.
 //!
-//! Everything is hessian2. A consumer that asked in another serialization reads the text of a status all the same
-//! (each reply names its own serialization), but refuses a *result* in another one; it gets status 100 instead.
+//! A local reply is in the serialization of its request where that is hessian2 or fastjson2, else in hessian2. A
+//! consumer that asked in another one reads the text of a status all the same (each reply names its own serialization),
+//! but refuses a *result* in another one; it gets status 100 instead.
 
 use codec_api::{LocalReply, Out, RequestHead};
 
 use crate::frame::{EVENT, HEADER, Header, REQUEST, TWO_WAY};
 use crate::head::Context;
-use crate::hessian::write::{NULL, put_text, small_int};
-use crate::serialization::HESSIAN2;
+use crate::hessian::write::{self as hessian, NULL, small_int};
+use crate::jsonb::write as jsonb;
+use crate::serialization::{FASTJSON2, HESSIAN2};
 use crate::status::{EXCEPTIONS, OK, Reply, THREAD_POOL_EXHAUSTED, reply};
 
 /// Fields of a `RpcException` that are written; Java leaves the others as its constructor made them. The empty stack
@@ -17,38 +19,62 @@ const FIELDS: [&str; 4] = ["code", "detailMessage", "cause", "stackTrace"];
 
 /// Answers a request in the proxy's own name.
 pub(crate) fn local_reply(request: RequestHead, local: LocalReply<'_>, out: &mut Out) {
-    let readable = Context::from(request.context).serialization == HESSIAN2;
-    let mut body = Vec::with_capacity(local.text.len() + 160);
-    let status = match reply(local.cause) {
-        Reply::Exception(code) if readable => {
-            body.push(small_int(EXCEPTIONS[0] as i8));
-            put_exception(code, local.text, &mut body);
-            OK
-        }
-        Reply::Exception(_) => {
-            put_text(local.text, &mut body);
-            THREAD_POOL_EXHAUSTED
-        }
-        Reply::Status(status) => {
-            put_text(local.text, &mut body);
-            status
-        }
+    let asked = Context::from(request.context).serialization;
+    let serialization = if asked == FASTJSON2 { FASTJSON2 } else { HESSIAN2 };
+    let (status, code) = match reply(local.cause) {
+        Reply::Exception(code) if asked == serialization => (OK, Some(code)),
+        Reply::Exception(_) => (THREAD_POOL_EXHAUSTED, None),
+        Reply::Status(status) => (status, None),
     };
-    put(HESSIAN2, status, request.id, &body, out);
+    let text = hessian::shortened(local.text);
+    let mut body = Vec::with_capacity(text.len() + 160);
+    match (serialization, code) {
+        (HESSIAN2, None) => hessian::put_text(text, &mut body),
+        (HESSIAN2, Some(code)) => {
+            body.push(small_int(EXCEPTIONS[0] as i8));
+            put_exception(code, text, &mut body);
+        }
+        (_, None) => jsonb::put_element(&mut body, |body| jsonb::put_text(text, body)),
+        (_, Some(code)) => {
+            body.extend_from_slice(&[0, 0, 0, 2, 0xbd, EXCEPTIONS[0] as u8]);
+            jsonb::put_element(&mut body, |body| put_jsonb_exception(code, text, body));
+        }
+    }
+    put(serialization, status, request.id, &body, out);
 }
 
+const CLASS: &str = "org.apache.dubbo.rpc.RpcException";
+
 /// An `org.apache.dubbo.rpc.RpcException`, as a class definition and its one object.
-fn put_exception(code: i8, text: &str, body: &mut Vec<u8>) {
+fn put_exception(code: u8, text: &str, body: &mut Vec<u8>) {
     body.push(b'C');
-    put_text("org.apache.dubbo.rpc.RpcException", body);
+    hessian::put_text(CLASS, body);
     body.push(small_int(FIELDS.len() as i8));
     for field in FIELDS {
-        put_text(field, body);
+        hessian::put_text(field, body);
     }
-    body.extend_from_slice(&[0x60, small_int(code)]);
-    put_text(text, body);
+    body.extend_from_slice(&[0x60, small_int(code.cast_signed())]);
+    hessian::put_text(text, body);
     body.extend_from_slice(&[NULL, 0x70]);
-    put_text("[java.lang.StackTraceElement", body);
+    hessian::put_text("[java.lang.StackTraceElement", body);
+}
+
+/// The same in JSONB, as Dubbo 3.3 writes it: a type's name with its number, then a map of names with theirs.
+fn put_jsonb_exception(code: u8, text: &str, body: &mut Vec<u8>) {
+    body.push(0x92);
+    jsonb::put_text(CLASS, body);
+    body.extend_from_slice(&[0, 0xa6]);
+    let name = |number: u8, name: &str, body: &mut Vec<u8>| {
+        body.push(0x7f);
+        jsonb::put_text(name, body);
+        body.push(number);
+    };
+    name(1, "code", body);
+    body.push(code);
+    name(2, "detailMessage", body);
+    jsonb::put_text(text, body);
+    name(3, "stackTrace", body);
+    body.extend_from_slice(&[0x94, 0xa5]);
 }
 
 /// Asks whether the other side is alive.

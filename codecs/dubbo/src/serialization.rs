@@ -1,14 +1,13 @@
 //! In what a message's body is written: the number in the low five bits of the header's flags.
 //!
-//! Only hessian2 is looked into, but for two things that cost a comparison and that fastjson2, Dubbo's other default,
-//! shows as plainly: what kind of response it is, and what an event says. Numbers are those of Dubbo's
-//! `org.apache.dubbo.common.serialize.Constants`.
+//! Hessian2 and fastjson2 are read. Of the others only heartbeats are told from other events, by their length. Numbers are
+//! those of Dubbo's `org.apache.dubbo.common.serialize.Constants`.
 
 use crate::hessian::value::{Text, int, text};
 
-/// The serialization that this codec reads and writes.
+/// What every Dubbo speaks.
 pub(crate) const HESSIAN2: u8 = 2;
-/// Dubbo 3's other default.
+/// What Dubbo 3.2 and later prefer where both sides have it.
 pub(crate) const FASTJSON2: u8 = 23;
 /// The bits of the header's flags that hold the number.
 pub(crate) const MASK: u8 = 0x1f;
@@ -40,6 +39,11 @@ pub(crate) fn name(id: u8) -> &'static str {
         31 => "custom-messagepack",
         _ => "a serialization that Dubbo does not know",
     }
+}
+
+/// Whether a body in serialization `id` is read and written here.
+pub(crate) fn is_read(id: u8) -> bool {
+    matches!(id, HESSIAN2 | FASTJSON2)
 }
 
 /// What an event says.

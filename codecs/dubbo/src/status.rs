@@ -15,11 +15,11 @@ pub(crate) const THREAD_POOL_EXHAUSTED: u8 = 100;
 pub(crate) const EXCEPTIONS: [i32; 2] = [0, 3];
 
 /// `RpcException.UNKNOWN_EXCEPTION`.
-const UNKNOWN: i8 = 0;
+const UNKNOWN: u8 = 0;
 /// `RpcException.FORBIDDEN_EXCEPTION`.
-const FORBIDDEN: i8 = 4;
+const FORBIDDEN: u8 = 4;
 /// `RpcException.LIMIT_EXCEEDED_EXCEPTION`.
-const LIMIT_EXCEEDED: i8 = 7;
+const LIMIT_EXCEEDED: u8 = 7;
 
 /// How a response ended.
 ///
@@ -46,7 +46,7 @@ pub(crate) enum Reply {
     /// This status, and a text. Consumers retry it as often as they are told to.
     Status(u8),
     /// Status 20 and an `RpcException` with this code as the result. Consumers throw it and do not retry.
-    Exception(i8),
+    Exception(u8),
 }
 
 /// The shape of the local reply to each cause; the table stands in the crate's documentation.

@@ -112,16 +112,21 @@ async fn a_consumer_can_tell_why_the_proxy_did_not_serve_it() {
 }
 
 #[tokio::test]
-async fn a_serialization_that_hides_attributes_takes_the_routes_without_conditions() {
+async fn fastjson2_is_read_like_hessian2() {
     let (user, batch) = (JavaProvider::start("user-1", &[]), JavaProvider::start("batch-1", &[]));
     let (user, batch) = (user.await, batch.await);
     let conditional = || Route::to("batch").when("method", exact("whoAmI"));
-    let router = Router::routes([conditional(), Route::to("user")]);
+    let router = Router::routes([
+        Route::to("batch").when("batchJob", exact("true")),
+        conditional(),
+        Route::to("user"),
+    ]);
     let scene = behind(&[("user", &user), ("batch", &batch)], router).await;
-    let mut words = vec![vec!["--serialization", "fastjson2"], scenario("who", &["expect=user-1"])];
-    words.extend(["pojo", "list", "map", "payload-4m", "concurrent"].map(|name| scenario(name, &[])));
-    assert_eq!(consume(&scene, words.clone()).await.ok().len(), 6);
-    assert_eq!(consume(&scene, [scenario("who", &["expect=batch-1"])]).await.ok(), ["who"]);
+    let mut words = vec![vec!["--serialization", "fastjson2"], scenario("who", &["expect=batch-1"])];
+    words.extend(
+        ["pojo", "list", "map", "attachments", "payload-4m", "concurrent"].map(|name| scenario(name, &[])),
+    );
+    assert_eq!(consume(&scene, words).await.ok().len(), 7);
 
     scene.folder().put("router", Router::routes([conditional()]));
     let client = scene.client().await;
@@ -131,9 +136,35 @@ async fn a_serialization_that_hides_attributes_takes_the_routes_without_conditio
         if is_unrouted { Ok(()) } else { Err(answer) }
     })
     .await;
-    let words = [vec!["--serialization", "fastjson2"], scenario("call-error", &[])];
+    let words =
+        [vec!["--serialization", "fastjson2"], scenario("call-error", &["method=sleep", "argument=1"])];
     let told = consume(&scene, words).await.told("call-error");
-    assert!(shows(&told[0], 1, "fastjson2 hides the attributes"), "{told:#?}");
+    assert!(shows(&told[0], 1, "no route matches") && shows(&told[0], 1, "method=sleep"), "{told:#?}");
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_provider_calls_the_objects_back_that_a_consumer_hands_it() {
+    let provider = JavaProvider::start("user-1", &[]).await;
+    let router = Router::routes([Route::to("user")]).options("downstream: {callbacks: pin}");
+    let scene = behind(&[("user", &provider)], router).await;
+    for serialization in ["hessian2", "fastjson2"] {
+        let words =
+            [vec!["--serialization", serialization], scenario("callback", &[]), scenario("pojo", &[])];
+        assert_eq!(consume(&scene, words).await.ok(), ["callback", "pojo"]);
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn callbacks_that_are_not_wanted_are_refused_and_nothing_else_is() {
+    let provider = JavaProvider::start("user-1", &[]).await;
+    let router = Router::routes([Route::to("user")]).options("downstream: {callbacks: refuse}");
+    let scene = behind(&[("user", &provider)], router).await;
+    let consumed = consume(&scene, [scenario("callback", &[]), scenario("pojo", &[])]).await;
+    let why = consumed.failed("callback").expect("it is refused");
+    assert!(why.contains("WatchService.watch takes a callback argument"), "{why}");
+    assert_eq!(consumed.failed("pojo"), None);
     scene.end().await;
 }
 

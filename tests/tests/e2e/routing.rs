@@ -234,10 +234,10 @@ async fn a_serialization_that_hides_attributes_takes_only_routes_without_conditi
     let router = Router::routes([conditional.clone(), Route::to("v2")]);
     let (scene, providers) = providers(&["v1", "v2"], Some(router)).await;
     let client = scene.client().await;
-    let opaque = calling("any").serialization(frame::FASTJSON2).opaque(&b"\x92 any bytes"[..]);
+    let opaque = calling("any").serialization(frame::PROTOBUF).opaque(&b"\x92 any bytes"[..]);
     let answer = client.call(&opaque, SOON).await;
     assert_eq!(answer.outcome, Outcome::Opaque(Bytes::from_static(b"v2")));
-    assert_eq!(providers[1].seen().pop().unwrap().serialization, frame::FASTJSON2);
+    assert_eq!(providers[1].seen().pop().unwrap().serialization, frame::PROTOBUF);
     scene.folder().put("router", Router::routes([conditional]));
     until_answered_by("v1", &client, &calling("any")).await;
     eventually_eq("nothing else is left", 60, async || match client.call(&opaque, SOON).await.outcome {
@@ -246,7 +246,7 @@ async fn a_serialization_that_hides_attributes_takes_only_routes_without_conditi
     })
     .await;
     let answer = client.call(&opaque, SOON).await;
-    let text = "no route matches for fastjson2 hides the attributes; only routes without conditions match";
+    let text = "no route matches for protobuf hides the attributes; only routes without conditions match";
     assert_eq!(status(&answer), (60, text));
     scene.end().await;
 }

@@ -6,42 +6,32 @@
 
 use super::text::measure;
 use super::value::{Parsed, int};
+use crate::nest::{LIST, MAP_KEY, after_one, enter};
 
-/// Containers that may be open at once, not counting those that await nothing more after what is inside them (a
-/// linked list whose last field is the next link is not deep). Java's own reader would overflow its stack at a few
-/// thousand.
-pub(crate) const MAX_OPEN: usize = 512;
 /// Classes that one message may define.
 pub(crate) const MAX_CLASSES: usize = 1024;
-
-/// A list that ends with a `Z`.
-const LIST: u32 = u32::MAX;
-/// A map that ends with a `Z`, before a key.
-const MAP_KEY: u32 = u32::MAX - 1;
-/// A map, before a value.
-const MAP_VALUE: u32 = u32::MAX - 2;
 
 /// Memory that walks reuse.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     /// Number of fields of each class, in the order of definition.
     classes: Vec<u32>,
-    /// What each open container awaits but for the innermost: a number of values, or one of the constants above.
-    open: Vec<u32>,
+    /// What each open container awaits but for the innermost: a number of values, or a constant of [`nest`](crate::nest).
+    pub(crate) open: Vec<u32>,
 }
 
 /// Stands before a value of a message.
 #[derive(Debug)]
-pub(crate) struct Walk<'a> {
+pub(crate) struct Walk<'a, 's> {
     rest: &'a [u8],
     /// Type names seen so far; later ones may be numbers that refer to them.
     types: u32,
-    scratch: &'a mut Scratch,
+    scratch: &'s mut Scratch,
 }
 
-impl<'a> Walk<'a> {
+impl<'a, 's> Walk<'a, 's> {
     /// Begins before the first value of `bytes`.
-    pub(crate) fn new(bytes: &'a [u8], scratch: &'a mut Scratch) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], scratch: &'s mut Scratch) -> Self {
         scratch.classes.clear();
         Self { rest: bytes, types: 0, scratch }
     }
@@ -77,7 +67,7 @@ impl<'a> Walk<'a> {
                 before => {
                     let inside = self.value()?;
                     let after = after_one(before);
-                    self.enter(inside, after)?
+                    enter(&mut self.scratch.open, inside, after)?
                 }
             }
         }
@@ -100,21 +90,6 @@ impl<'a> Walk<'a> {
             b'N' => Some(false),
             _ => None,
         }
-    }
-
-    /// Goes into a container that awaits `inside`, in one that awaits `after` behind it.
-    #[inline]
-    fn enter(&mut self, inside: u32, after: u32) -> Option<u32> {
-        if inside == 0 {
-            return Some(after);
-        }
-        if after != 0 {
-            if self.scratch.open.len() == MAX_OPEN {
-                return None;
-            }
-            self.scratch.open.push(after);
-        }
-        Some(inside)
     }
 
     /// Walks over a value, or over the head of a container; tells what is awaited inside.
@@ -258,16 +233,5 @@ impl<'a> Walk<'a> {
             }
             _ => self.length().filter(|number| *number < self.types).map(|_| ()),
         }
-    }
-}
-
-/// What a container that awaits `before` awaits after one more value.
-#[inline]
-fn after_one(before: u32) -> u32 {
-    match before {
-        LIST => LIST,
-        MAP_KEY => MAP_VALUE,
-        MAP_VALUE => MAP_KEY,
-        number => number - 1,
     }
 }

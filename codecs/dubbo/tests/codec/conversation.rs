@@ -1,7 +1,7 @@
 //! Short words for what tests do with a codec.
 
 use codec_api::{Attribute, Codec, Decoded, Found, Kind, Message, Properties, Protocol, Side};
-use codec_dubbo::{DEFAULT_MAX_MESSAGE_BYTES, Dubbo, DubboCodec};
+use codec_dubbo::{Dubbo, DubboCodec, Settings};
 
 pub(crate) fn properties() -> &'static Properties {
     Dubbo.properties()
@@ -9,7 +9,7 @@ pub(crate) fn properties() -> &'static Properties {
 
 /// A codec with the usual limit.
 pub(crate) fn codec(side: Side) -> DubboCodec {
-    DubboCodec::new(side, DEFAULT_MAX_MESSAGE_BYTES)
+    DubboCodec::new(side, Settings::default())
 }
 
 /// The one message that `bytes` are.

@@ -1,7 +1,7 @@
 //! Framing: kinds of messages, limits, and bytes that are no message.
 
 use codec_api::{Cause, Codec, Decoded, Kind, OptionValue, Options, Protocol, Side, Status};
-use codec_dubbo::{Dubbo, DubboCodec, MAX_MESSAGE_BYTES};
+use codec_dubbo::{Dubbo, DubboCodec, MAX_MESSAGE_BYTES, Settings};
 
 use crate::conversation::{codec, decode, head};
 use crate::writer::{Call, Tree, frame, text};
@@ -76,7 +76,7 @@ fn a_response_tells_how_it_ended() {
 #[test]
 fn other_serializations_hide_attributes_but_not_the_request() {
     for (serialization, name) in
-        [(23, "fastjson2"), (22, "protobuf"), (10, "native-hessian"), (30, "does not know")]
+        [(21, "protobuf-json"), (22, "protobuf"), (10, "native-hessian"), (30, "does not know")]
     {
         let call = Call { serialization, ..Call::new(vec![], vec![]) };
         let message = decode(Side::Downstream, &call.frame());
@@ -97,7 +97,7 @@ fn a_message_that_is_too_long_is_refused_by_its_header() {
         (Side::Upstream, 0x22, false),
     ];
     for (side, flags, awaited) in rows {
-        let mut codec = DubboCodec::new(side, 1024);
+        let mut codec = DubboCodec::new(side, Settings { max_body: 1024, ..Settings::default() });
         let long = frame(flags, 20, 5, &[0; 1025]);
         let Ok(Decoded::Reject(refused)) = codec.decode(&long[..16]) else { panic!("{side:?} {flags:#04x}") };
         assert_eq!((refused.skip, refused.cause), (16 + 1025, Cause::TooLarge));

@@ -3,9 +3,17 @@
 #[cfg(test)]
 mod conversation;
 #[cfg(test)]
+mod edits;
+#[cfg(test)]
+mod fastjson2;
+#[cfg(test)]
 mod frames;
 #[cfg(test)]
+mod jsonb;
+#[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod looking;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]

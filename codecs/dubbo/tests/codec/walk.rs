@@ -356,7 +356,7 @@ fn list() -> impl Strategy<Value = List> {
     ]
 }
 
-fn tree() -> impl Strategy<Value = Tree> {
+pub(crate) fn tree() -> impl Strategy<Value = Tree> {
     leaf().prop_recursive(5, 60, 9, |inner| {
         let fields = vec(inner.clone(), 0..6);
         prop_oneof![

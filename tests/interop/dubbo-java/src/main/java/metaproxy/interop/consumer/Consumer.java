@@ -12,7 +12,7 @@ import metaproxy.interop.UsageException;
 /** Runs scenarios against one address and prints {@code ok NAME} or {@code FAIL NAME: reason} for each. */
 public final class Consumer {
     private static final Set<String> FLAGS = Set.of("address", "serialization", "scenario", "option");
-    private static final Set<String> SERIALIZATIONS = Set.of("hessian2", "fastjson2");
+    private static final Set<String> SERIALIZATIONS = Set.of("hessian2", "fastjson2", References.DEFAULT);
     private static final int LONGEST_REASON = 1_000;
 
     private final PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);

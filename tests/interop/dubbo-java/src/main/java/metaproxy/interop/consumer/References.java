@@ -4,10 +4,12 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.StringJoiner;
+import metaproxy.interop.CallbackMethods;
 import metaproxy.interop.Loopback;
 import metaproxy.interop.UsageException;
 import metaproxy.interop.api.DemoService;
 import metaproxy.interop.api.GreetingService;
+import metaproxy.interop.api.WatchService;
 import org.apache.dubbo.config.MethodConfig;
 import org.apache.dubbo.config.ReferenceConfig;
 import org.apache.dubbo.rpc.service.GenericService;
@@ -17,6 +19,9 @@ import org.apache.dubbo.rpc.service.GenericService;
  * connection to it, and none looks anything up.
  */
 final class References {
+    /** Dubbo decides about the serialization. */
+    static final String DEFAULT = "default";
+
     private final String address;
     private final String serialization;
     private final Map<List<String>, Object> made = new HashMap<>();
@@ -44,6 +49,15 @@ final class References {
         return get(GreetingService.class, "interop", "1.2.0", options, () -> {
             ReferenceConfig<GreetingService> reference = new ReferenceConfig<>();
             reference.setInterface(GreetingService.class);
+            return reference;
+        });
+    }
+
+    WatchService watching(Options options) {
+        return get(WatchService.class, "", "", options, () -> {
+            ReferenceConfig<WatchService> reference = new ReferenceConfig<>();
+            reference.setInterface(WatchService.class);
+            reference.setParameters(CallbackMethods.PARAMETERS);
             return reference;
         });
     }
@@ -82,7 +96,9 @@ final class References {
 
     private String url(Map<String, String> parameters) {
         StringJoiner query = new StringJoiner("&");
-        query.add("serialization=" + serialization).add("prefer.serialization=" + serialization);
+        if (!serialization.equals(DEFAULT)) {
+            query.add("serialization=" + serialization).add("prefer.serialization=" + serialization);
+        }
         parameters.forEach((name, value) -> query.add(name + "=" + value));
         return "dubbo://" + address + "?" + query;
     }

@@ -32,6 +32,7 @@ final class Scenarios {
         ALL.put("payload-4m", DataScenarios::payload);
         ALL.put("group-version", DataScenarios::groupVersion);
         ALL.put("concurrent", AsyncScenarios::concurrent);
+        ALL.put("callback", CallbackScenarios::callback);
         ALL.put("who", ProxyScenarios::who);
         ALL.put("call-error", ProxyScenarios::callError);
     }

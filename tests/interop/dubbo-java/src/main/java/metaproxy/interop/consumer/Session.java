@@ -3,6 +3,7 @@ package metaproxy.interop.consumer;
 import java.io.PrintStream;
 import metaproxy.interop.api.DemoService;
 import metaproxy.interop.api.GreetingService;
+import metaproxy.interop.api.WatchService;
 import org.apache.dubbo.rpc.service.GenericService;
 
 /** What one scenario works with: its options, the services at the given address, and where its JSON lines go. */
@@ -13,6 +14,10 @@ record Session(References references, Options options, PrintStream out) {
 
     GenericService generic() {
         return references.generic(options);
+    }
+
+    WatchService watching() {
+        return references.watching(options);
     }
 
     GreetingService greeting() {

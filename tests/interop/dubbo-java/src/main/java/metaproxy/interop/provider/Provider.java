@@ -2,17 +2,19 @@ package metaproxy.interop.provider;
 
 import java.io.IOException;
 import java.util.Set;
+import metaproxy.interop.CallbackMethods;
 import metaproxy.interop.CommandLine;
 import metaproxy.interop.Embedded;
 import metaproxy.interop.Loopback;
 import metaproxy.interop.UsageException;
 import metaproxy.interop.api.DemoService;
 import metaproxy.interop.api.GreetingService;
+import metaproxy.interop.api.WatchService;
 import org.apache.dubbo.config.ProtocolConfig;
 import org.apache.dubbo.config.ServiceConfig;
 import org.apache.dubbo.config.bootstrap.DubboBootstrap;
 
-/** Exports both services on one port, prints {@code ready PORT}, and runs until standard input closes or SIGTERM. */
+/** Exports all services on one port, prints {@code ready PORT}, and runs until standard input closes or SIGTERM. */
 public final class Provider {
     private static final Set<String> FLAGS = Set.of("port", "label", "group", "version", "shutdown-wait");
     private static final String HOST = "127.0.0.1";
@@ -73,16 +75,24 @@ public final class Provider {
         demo.setRef(new LabelledDemoService(label));
 
         ServiceConfig<GreetingService> greeting = new ServiceConfig<>();
+        greeting.setId("greeting");
         greeting.setInterface(GreetingService.class);
         greeting.setRef(new LabelledGreetingService(label));
         greeting.setGroup(flags.value("group", "interop"));
         greeting.setVersion(flags.value("version", "1.2.0"));
+
+        ServiceConfig<WatchService> watching = new ServiceConfig<>();
+        watching.setId("watching");
+        watching.setInterface(WatchService.class);
+        watching.setRef(new LabelledWatchService(label));
+        watching.setParameters(CallbackMethods.PARAMETERS);
 
         LabelFilter.label(label);
         return Embedded.bootstrap("interop-provider", flags.value("shutdown-wait", "1000"))
                 .protocol(protocol)
                 .service(demo)
                 .service(greeting)
+                .service(watching)
                 .start();
     }
 }
