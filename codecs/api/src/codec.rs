@@ -102,7 +102,8 @@ pub trait Codec {
     fn decode(&mut self, input: &[u8]) -> Result<Decoded, DecodeError>;
 
     /// Looks for the late attributes among `wanted` in a message that this codec decoded, and offers what it sees to
-    /// `found`. Called at most once for a message, and not at all where no rule wants one.
+    /// `found`. Called once for all that routes want of a message, once more for what a cluster hashes, and not at all where
+    /// nobody wants one.
     fn attributes(&mut self, message: &Message, bytes: &[u8], wanted: &[Attribute], found: &mut Found) {
         let _ = (message, bytes, wanted, found);
     }
@@ -176,7 +177,8 @@ pub trait Codec {
     }
 
     /// Downstream: the parts of a request with [`Spread::Keys`](crate::Spread::Keys) that are hashed to find its
-    /// endpoints, in order. Called at most once for a message, and only where the cluster hashes by key.
+    /// endpoints, in order. Called once for each cluster that it goes to (a mirror is another one), and only where that
+    /// hashes by key.
     fn keys(&mut self, message: &Message, bytes: &[u8], keys: &mut Vec<Span>) {
         let _ = (message, bytes, keys);
     }

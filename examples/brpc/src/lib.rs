@@ -36,18 +36,19 @@ static PROPERTIES: Properties = Properties {
 /// The `error_code` of the proxy's own answers: bRPC's number, or the system's where bRPC has none.
 pub fn error_code(cause: Cause) -> u64 {
     match cause {
-        Cause::NoRoute => 1001,                      // ENOSERVICE
-        Cause::Misconfigured => 2001,                // EINTERNAL
-        Cause::NoEndpoint => 112, // EHOSTDOWN, which is what bRPC says when it has no server
-        Cause::ConnectFailure => 111, // ECONNREFUSED
+        Cause::NoRoute => 1001,        // ENOSERVICE
+        Cause::Misconfigured => 2001,  // EINTERNAL
+        Cause::NoEndpoint => 112,      // EHOSTDOWN, which is what bRPC says when it has no server
+        Cause::ConnectFailure => 111,  // ECONNREFUSED
         Cause::ConnectionLost => 1009, // EFAILEDSOCKET
-        Cause::Timeout => 1008,   // ERPCTIMEDOUT
-        Cause::Overload => 2004,  // ELIMIT
-        Cause::RateLimited => 1011, // EOVERCROWDED
-        Cause::Denied => 1004,    // ERPCAUTH
-        Cause::TooLarge => 90,    // EMSGSIZE
-        Cause::BadMessage => 1003, // EREQUEST
-        Cause::Unsupported | Cause::Scattered => 95, // EOPNOTSUPP
+        Cause::Timeout => 1008,        // ERPCTIMEDOUT
+        Cause::Overload => 2004,       // ELIMIT
+        Cause::RateLimited => 1011,    // EOVERCROWDED
+        Cause::Denied => 1004,         // ERPCAUTH
+        Cause::TooLarge => 90,         // EMSGSIZE
+        Cause::BadMessage => 1003,     // EREQUEST
+        Cause::Unsupported => 95,      // EOPNOTSUPP
+        Cause::Scattered => 18,        // EXDEV
     }
 }
 

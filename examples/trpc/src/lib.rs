@@ -35,17 +35,18 @@ static PROPERTIES: Properties = Properties {
 /// The `ret` of the proxy's own answers.
 pub fn ret(cause: Cause) -> u64 {
     match cause {
-        Cause::BadMessage => 1,                      // SERVER_DECODE
-        Cause::NoRoute => 11,                        // SERVER_NOSERVICE
-        Cause::Unsupported | Cause::Scattered => 12, // SERVER_NOFUNC
-        Cause::Overload => 22,                       // SERVER_OVERLOAD
-        Cause::RateLimited => 23,                    // SERVER_LIMITED
-        Cause::Misconfigured => 31,                  // SERVER_SYSTEM
-        Cause::Denied => 41,                         // SERVER_AUTH
-        Cause::Timeout => 101,                       // CLIENT_INVOKE_TIMEOUT
-        Cause::ConnectFailure => 111,                // CLIENT_CONNECT
-        Cause::TooLarge => 121, // CLIENT_ENCODE, which is what clients say of such a message
-        Cause::NoEndpoint => 131, // CLIENT_ROUTER
+        Cause::BadMessage => 1,       // SERVER_DECODE
+        Cause::NoRoute => 11,         // SERVER_NOSERVICE
+        Cause::Unsupported => 12,     // SERVER_NOFUNC
+        Cause::Scattered => 2,        // SERVER_ENCODE
+        Cause::Overload => 22,        // SERVER_OVERLOAD
+        Cause::RateLimited => 23,     // SERVER_LIMITED
+        Cause::Misconfigured => 31,   // SERVER_SYSTEM
+        Cause::Denied => 41,          // SERVER_AUTH
+        Cause::Timeout => 101,        // CLIENT_INVOKE_TIMEOUT
+        Cause::ConnectFailure => 111, // CLIENT_CONNECT
+        Cause::TooLarge => 121,       // CLIENT_ENCODE, which is what clients say of such a message
+        Cause::NoEndpoint => 131,     // CLIENT_ROUTER
         Cause::ConnectionLost => 141, // CLIENT_NETWORK
     }
 }

@@ -107,7 +107,7 @@ impl Connection {
     /// Whether nothing is left to do for a client that has ended or is to be ended.
     fn is_over(&self) -> bool {
         let client = &self.client;
-        if self.has_ended && client.is_lingering() {
+        if self.has_ended && client.is_lingering() && client.waiting() == 0 {
             return true;
         }
         let is_quiet = client.outstanding() == 0 && client.waiting() == 0 && !client.is_gated();

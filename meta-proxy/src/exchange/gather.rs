@@ -125,7 +125,10 @@ impl Gathering {
         for kept in &*self.answers.borrow() {
             match kept {
                 Kept::Failed { flag, .. } => return Sum::Failed(*flag),
-                Kept::Response { message, .. } if message.status != Status::Ok => worst = message.status,
+                // From a result to an endpoint's own trouble.
+                Kept::Response { message, .. } if message.status as u8 > worst as u8 => {
+                    worst = message.status;
+                }
                 Kept::Response { .. } | Kept::Awaited => {}
             }
         }

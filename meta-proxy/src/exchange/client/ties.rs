@@ -144,10 +144,13 @@ impl Client {
         }
     }
 
-    /// The connections of its last writes, of each endpoint; `None` stands for one that was lost.
+    /// The connections of its last writes, of each endpoint; `None` stands for one that was lost. That is told once: what
+    /// follows can only be of those that are left.
     pub fn last_writes(&self) -> Vec<Option<Rc<dyn Line>>> {
-        let ties = self.ties.borrow();
+        let written = &mut self.ties.borrow_mut().written;
         let open = |written: &Written| written.line.upgrade().filter(|line| line.is_open());
-        ties.written.iter().map(open).collect()
+        let lines = written.iter().map(open).collect();
+        written.retain(|written| open(written).is_some());
+        lines
     }
 }
