@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use e2e::eventually::off_thread;
+use e2e::eventually::{eventually, off_thread};
 use e2e::objects::{Route, Router};
 use e2e::redis::{Servers, ask, ask_all, behind, connect, error, sharded};
 use peers::redis::{Client, Reply};
@@ -168,7 +168,13 @@ async fn a_secret_that_cannot_be_read_is_named() {
     let servers = Servers::start(1).await;
     let options = format!("upstream: {{passwordFile: {}}}", missing.display());
     let setup = behind(&servers).put("router", Router::routes([Route::to("")]).options(&options));
-    let scene = setup.announce(&missing.display().to_string()).start().await;
+    let missing = missing.display().to_string();
+    let scene = setup.announce(&missing).start().await;
+    eventually("the file is named", async || {
+        let logged = scene.logged(&missing);
+        if logged.is_empty() { Err("nothing is logged") } else { Ok(()) }
+    })
+    .await;
     scene.end().await;
 }
 
