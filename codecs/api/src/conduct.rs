@@ -25,6 +25,8 @@ pub struct Conduct {
     pub unread_limit: Option<usize>,
     /// Values of head fields that the codec knows by heart, see [`Span::word`](crate::Span::word).
     pub words: &'static [&'static str],
+    /// Downstream: messages have no attributes but those of the head, so that a condition on any other is a mistake.
+    pub has_only_head: bool,
     /// The attribute whose values [`Codec::keys`](crate::Codec::keys) gives. In a cluster that hashes by it, what a key
     /// stands for lives on one endpoint: a request never goes to another one instead.
     pub keys: Option<&'static str>,

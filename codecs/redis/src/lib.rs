@@ -124,6 +124,7 @@ impl Factory for Connections {
         conduct.order = Order::InOrder;
         conduct.heartbeat = Some(self.settings.heartbeat);
         conduct.keys = Some("key");
+        conduct.has_only_head = true;
         conduct.words = &table::WORDS;
         if self.side == Side::Downstream {
             conduct.sharing = self.settings.dedicated.then_some(Sharing::PerDownstream);

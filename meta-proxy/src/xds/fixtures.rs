@@ -74,6 +74,7 @@ impl Factory for Silent {
             conduct.edits = Edits::Always;
             conduct.keys = Some("command");
         }
+        conduct.has_only_head = self.0 == "narrow";
         conduct
     }
 }
@@ -88,9 +89,14 @@ impl Codec for Silent {
     fn local_reply(&mut self, _: RequestHead, _: LocalReply<'_>, _: &mut Out) {}
 }
 
-/// `tiny`, which tells services apart by `interface`, and `plain`, which cannot, but has a place for attributes, and keys.
+/// `tiny`, which tells services apart by `interface`, and `plain`, which cannot, but has a place for attributes, and keys; and
+/// `narrow`, like `plain`, whose requests have no attributes beside their head's.
 pub(crate) fn codecs() -> Codecs {
-    Codecs::new(vec![Arc::new(Silent("tiny", &WITH_SERVICES)), Arc::new(Silent("plain", &WITHOUT_SERVICES))])
+    Codecs::new(vec![
+        Arc::new(Silent("tiny", &WITH_SERVICES)),
+        Arc::new(Silent("plain", &WITHOUT_SERVICES)),
+        Arc::new(Silent("narrow", &WITHOUT_SERVICES)),
+    ])
 }
 
 /// A resource of version 1, called as its message is.

@@ -1,5 +1,5 @@
 //! Whether the protocols that routes join can do what the routes ask for: set attributes in messages, tell requests that
-//! change data from others.
+//! change data from others, show the attributes that are looked at.
 //!
 //! A route configuration does not say its protocol: that shows only beside the listeners that name it and the clusters
 //! that it names. So this is judged when all three are known, and again whenever one of them changes.
@@ -31,6 +31,10 @@ pub(super) fn misfits(
                     |message| Rejection { kind: ResourceType::Routes, name: name.clone(), field, message };
                 found.extend(message.map(rejection));
             };
+            for (place, matcher) in route.matchers.iter().enumerate() {
+                let unfit = listeners().find_map(|listener| without_attribute(listener, &matcher.name));
+                tell(&format!("attributes[{place}].name"), unfit);
+            }
             if !route.request_mutation.is_empty() {
                 let unfit = targets(route).find_map(|target| {
                     let Cluster { model, factory, properties } = &clusters.get(target)?.value;
@@ -52,6 +56,16 @@ pub(super) fn misfits(
         }
     }
     found
+}
+
+/// Why no request of a listener's clients can have this attribute, if none can.
+fn without_attribute(listener: &Listener, name: &str) -> Option<String> {
+    let Listener { model, factory, properties } = listener;
+    let is_known = || properties.head.iter().any(|field| field.eq_ignore_ascii_case(name));
+    (factory.conduct().has_only_head && !is_known()).then(|| {
+        let known = properties.head.join(", ");
+        format!("requests of {} have no attribute {name:?}; they have {known}", model.protocol)
+    })
 }
 
 /// Why no request of a listener's clients can be known to change data, if none can. It is the codecs of data stores that

@@ -104,7 +104,7 @@ fn what_is_refused_keeps_its_last_good_version_and_all_else_applies() {
     let mut changed = broken.map(|resource| version(resource, "2")).to_vec();
     changed.insert(1, version(orders_endpoints(&["10.0.0.9"]), "2"));
     let expected = [
-        r#"listener orders: protocol: "smtp" is not a protocol that this proxy speaks; known are tiny, plain"#,
+        r#"listener orders: protocol: "smtp" is not a protocol that this proxy speaks; known are tiny, plain, narrow"#,
         "routes orders.shop_20880: routes[0].clusters: must hold a cluster, or `misconfigured` must say why not",
         r#"cluster new: name: is "old", but the resource is called "new""#,
     ];
@@ -294,6 +294,33 @@ fn a_mirror_of_writes_is_refused_until_the_protocol_tells_them_from_others() {
     let changed = vec![resource(ResourceType::Listener, "orders", &listener("orders", &able))];
     assert_eq!(change(&mut state, changed), [""; 0]);
     assert_eq!(actions(&state), [false, false]);
+}
+
+#[test]
+fn a_condition_on_an_attribute_that_no_request_has_is_refused_where_the_protocol_knows_them_all() {
+    let name = "orders.shop_20880";
+    let present = |name: &str| v1::AttributeMatcher {
+        name: name.to_owned(),
+        matcher: Some(v1::attribute_matcher::Matcher::Present(true)),
+    };
+    let conditional = v1::Route {
+        attributes: vec![present("Command"), present("comand")],
+        ..route("conditional", &[("c", 100)])
+    };
+    let narrow =
+        v1::MetaProxy { protocol: "narrow".to_owned(), services: vec![service("", name)], ..meta_proxy() };
+    let both = |proxy| {
+        vec![
+            resource(ResourceType::Listener, "orders", &listener("orders", proxy)),
+            resource(ResourceType::Routes, name, &routes(name, vec![conditional.clone()])),
+        ]
+    };
+    let mut state = state(vec![orders_cluster()]);
+    let refusals = change(&mut state, both(&narrow));
+    let [refusal] = refusals.as_slice() else { panic!("{refusals:?}") };
+    let expected = "routes orders.shop_20880: routes[0].attributes[1].name: requests of narrow have no attribute \"comand\"; they have ";
+    assert!(refusal.starts_with(expected), "{refusal}");
+    assert_eq!(change(&mut state, both(&meta_proxy())), [""; 0], "others may have any");
 }
 
 #[test]

@@ -328,7 +328,8 @@ mod tests {
 
     #[test]
     fn options_are_what_the_codec_accepts() {
-        let unknown = r#"protocol: "smtp" is not a protocol that this proxy speaks; known are tiny, plain"#;
+        let unknown =
+            r#"protocol: "smtp" is not a protocol that this proxy speaks; known are tiny, plain, narrow"#;
         refused(with_filter(|f| f.protocol = "smtp".to_owned()), &[unknown]);
         let with = |fields: &[(&str, Kind)]| with_filter(|f| f.options = options(fields));
         refused(
@@ -389,7 +390,7 @@ mod tests {
         });
         let expected = [
             "address.socket_address: must be set",
-            r#"protocol: "" is not a protocol that this proxy speaks; known are tiny, plain"#,
+            r#"protocol: "" is not a protocol that this proxy speaks; known are tiny, plain, narrow"#,
             "idle_timeout: must be longer than 0s",
         ];
         refused(resource, &expected);

@@ -269,7 +269,8 @@ fn a_cluster_has_a_policy_that_its_codec_accepts() {
     let at = "metadata.typed_filter_metadata[\"metaproxy.v1\"]";
     let expected = format!("{at}: must be set: it names the protocol that the endpoints speak");
     refused(with(|cluster| cluster.metadata = None), &[&expected]);
-    let unknown = r#"protocol: "smtp" is not a protocol that this proxy speaks; known are tiny, plain"#;
+    let unknown =
+        r#"protocol: "smtp" is not a protocol that this proxy speaks; known are tiny, plain, narrow"#;
     refused(with_policy(|policy| policy.protocol = "smtp".to_owned()), &[unknown]);
     let names = options(&[("names", Kind::BoolValue(true))]);
     refused(with_policy(|policy| policy.options = names), &["options.names[0].first: is for clients"]);
