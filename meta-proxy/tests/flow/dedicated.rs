@@ -152,3 +152,19 @@ fn a_dedicated_client_that_went_before_it_was_connected_leaves_nothing_behind() 
         next(&mut accepted).await.sees_the_end().await;
     });
 }
+
+#[test]
+fn a_connection_that_is_not_kept_carries_no_requests_of_its_endpoint() {
+    run(async {
+        let (world, mut accepted) = dedicated();
+        let mut client = world.client();
+        client.asks(0, "get").await;
+        let mut own = next(&mut accepted).await;
+        own.answers("get").await;
+        client.gets(0).await;
+        own.send(&Frame::request(77, "back")).await;
+        let refusal = own.receive().await.unwrap();
+        assert_eq!((refusal.kind, refusal.id), (b'r', 77));
+        client.hears_nothing().await;
+    });
+}

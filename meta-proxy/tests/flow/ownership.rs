@@ -144,3 +144,17 @@ fn a_subscriber_that_reads_nothing_is_cut_off() {
         drop(client);
     });
 }
+
+#[test]
+fn an_endpoint_may_ask_the_client_that_keeps_its_connection_and_gets_its_answer() {
+    run(async {
+        let (world, mut accepted) = one_endpoint();
+        let (mut client, mut kept) = keeper(&world, &mut accepted).await;
+        kept.send(&Frame::request(77, "back")).await;
+        let asked = client.receive().await.unwrap();
+        assert_eq!((asked.kind, asked.method.as_str()), (b'q', "back"));
+        client.send(&Frame::response_to(&asked)).await;
+        let answer = kept.receive().await.unwrap();
+        assert_eq!((answer.kind, answer.id, answer.payload), (b'r', 77, asked.payload));
+    });
+}

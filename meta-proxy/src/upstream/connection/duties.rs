@@ -115,11 +115,11 @@ impl Connection {
         if is_spare { Some(idle.map_or(POOLED_TIME, |idle| idle.min(POOLED_TIME))) } else { idle }
     }
 
-    /// Hands a request that its endpoint sends to its owner, or answers that nobody takes it.
+    /// Hands a request that its endpoint sends to its owner, if that keeps it for such, or answers that nobody takes it.
     pub(super) fn reverse_request(self: &Rc<Self>, message: &Message, bytes: Raw<'_>) {
         self.endpoint.series().reverse_requests.inc();
         let line: Rc<dyn Line> = self.clone();
-        let text = match self.owner() {
+        let text = match self.owner().filter(|_| self.kept.get()) {
             Some(owner) if owner.call(message, bytes, &line) => return,
             Some(_) => "the consumer has too many calls from its provider that it has not answered",
             None => "this proxy does not carry requests from a provider to a consumer",
