@@ -11,6 +11,7 @@ pub mod source;
 pub mod translate;
 pub mod status;
 pub mod object;
+mod schema;
 pub mod tree;
 mod nearest;
 pub mod error;

@@ -16,6 +16,9 @@ pub struct Position {
     pub column: u32,
 }
 
+/// Where a value stands that is in no text.
+const NOWHERE: Position = Position { line: 0, column: 0 };
+
 /// A value and where it begins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
@@ -54,6 +57,26 @@ pub struct Entry {
 }
 
 impl Node {
+    /// A value that stands nowhere.
+    pub(crate) fn of_json(value: &serde_json::Value) -> Self {
+        let content = match value {
+            serde_json::Value::Null => Content::Null,
+            serde_json::Value::Bool(value) => Content::Bool(*value),
+            serde_json::Value::Number(value) => Content::Number(value.clone()),
+            serde_json::Value::String(value) => Content::Text(value.clone()),
+            serde_json::Value::Array(items) => Content::List(items.iter().map(Self::of_json).collect()),
+            serde_json::Value::Object(fields) => {
+                let entry = |(key, value): (&String, &serde_json::Value)| Entry {
+                    key: key.clone(),
+                    position: NOWHERE,
+                    value: Self::of_json(value),
+                };
+                Content::Map(fields.iter().map(entry).collect())
+            }
+        };
+        Self { position: NOWHERE, content }
+    }
+
     /// The value of a key, where this is a mapping that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|entry| &entry.value)

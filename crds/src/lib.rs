@@ -22,7 +22,7 @@ pub use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 pub use k8s_openapi::jiff::Timestamp;
 pub use meta_router::{
     AttributeMatch, CodecOptions, Destination, KeyValue, MetaRouter, MetaRouterSpec, MirrorRequests, Percent,
-    PortSelector, Route, RouteDestination, RouteMatch, ValueMatch,
+    PortSelector, Retries, Route, RouteDestination, RouteMatch, ValueMatch,
 };
 pub use rate_limit::{ConditionalBucket, GlobalRateLimit, LocalRateLimit, RateLimitDescriptor, TokenBucket};
 pub use status::Status;

@@ -102,6 +102,30 @@ pub struct Route {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
     pub response_mutation: Vec<KeyValue>,
+    /// Addition: when a request that was sent and failed is sent again. Absent: never. What could not be sent at all goes
+    /// to another endpoint in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<Retries>,
+}
+
+/// Addition: when a request that was sent and failed is sent again, to another endpoint where there is one: its connection
+/// was lost, its response could not be understood or did not come in time, or the framework (not the application)
+/// answered that it failed. Never beyond the route's timeout, and only as long as not too many others are tried again.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Retries {
+    /// How many tries may follow the first one: with 2, a request is sent three times at most.
+    #[schemars(with = "i64", range(min = 1, max = 10))]
+    pub attempts: u32,
+    /// How long one try of such a request may take, such as `500ms`; less than the route's timeout. Absent: as long as the
+    /// request has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 32))]
+    pub per_try_timeout: Option<String>,
+    /// Which requests do no more when they are received several times than once, and are sent again. `true`: all. Or a list,
+    /// of which one must hold: `[{attributes: {method: {prefix: get}}}]`, with `attributes` as in the route's `match`.
+    #[schemars(schema_with = "crate::schema::of_any_type")]
+    pub idempotent: serde_json::Value,
 }
 
 /// Conditions on the attributes of a request; all must hold.

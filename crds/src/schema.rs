@@ -9,6 +9,11 @@ pub(crate) fn free_form(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object", "nullable": true, "x-kubernetes-preserve-unknown-fields": true })
 }
 
+/// A value that is of one type or another, which no structural schema can say: its reader checks it.
+pub(crate) fn of_any_type(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "x-kubernetes-preserve-unknown-fields": true })
+}
+
 /// A map of labels: at most 64 pairs, values of at most 63 characters (Kubernetes' own limit for label values).
 pub(crate) fn labels(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

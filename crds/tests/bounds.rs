@@ -10,7 +10,8 @@ fn unbounded(schema: &JSONSchemaProps, path: &str, found: &mut Vec<String>) {
         Some("object") => schema.additional_properties.is_none() || schema.max_properties.is_some(),
         Some("integer") => schema.minimum.is_some(),
         Some(_) => true,
-        None => false,
+        // Of one type or another: whoever reads it bounds it.
+        None => schema.x_kubernetes_preserve_unknown_fields == Some(true),
     };
     if !is_bounded {
         found.push(path.to_owned());

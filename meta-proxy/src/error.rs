@@ -93,6 +93,9 @@ impl Failure {
     }
 }
 
+/// Stands beside the flag of an exchange that would have been tried again if that had been allowed once more.
+pub const RETRIES_EXHAUSTED: &str = "URX";
+
 /// How an exchange ended, in the letters that Envoy's users know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Flag {

@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use codec_api::Found;
@@ -94,6 +95,13 @@ impl Local {
     #[inline]
     pub fn random(&self, limit: u32) -> u32 {
         self.random.borrow_mut().u32(0..limit)
+    }
+
+    /// A pause that doubles from `first` up to `longest` milliseconds, and up to half of it less, so that not all come
+    /// at once.
+    pub fn pause(&self, first: u32, doublings: u32, longest: u32) -> Duration {
+        let pause = (first << doublings.min(10)).min(longest);
+        Duration::from_millis((pause - self.random(pause / 2 + 1)).into())
     }
 
     /// Takes the worker's read buffer; [`Local::return_scratch`] gives it back.

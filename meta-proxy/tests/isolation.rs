@@ -237,7 +237,12 @@ fn limits_are_kept_and_answered_as_overload() {
     run(async {
         let mut world = World::new();
         let mut accepted = world.accepting("all", 1);
-        world.limits = Limits { max_requests: Some(2), max_pending: Some(1), max_connections: Some(1) };
+        world.limits = Limits {
+            max_requests: Some(2),
+            max_pending: Some(1),
+            max_connections: Some(1),
+            max_retries: None,
+        };
         world.route(None, "all");
         world.apply();
         let mut client = world.client();

@@ -11,9 +11,9 @@ use crds::{Definition, Timestamp};
 use serde::de::DeserializeOwned;
 use tracing::debug;
 
-use super::schema::{self, Findings};
 use crate::nearest;
 use crate::object::{AnyObject, Key, Kind, Location, Object};
+use crate::schema::{self, Findings};
 use crate::status::{Diagnostic, Severity};
 use crate::tree::{Content, FieldPath, Node, Position};
 

@@ -5,7 +5,6 @@
 
 pub mod folder;
 mod document;
-mod schema;
 mod yaml;
 
 use std::future::Future;

@@ -19,8 +19,8 @@ use xds::{Resource, ResourceType, v1};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::model::{
-    Action, AttributeMatcher, Balancing, Cluster, ClusterId, Discovery, Endpoints, Listener, Matcher, Route,
-    RouteConfiguration, Settings, Traced, ValueMatcher,
+    Action, AttributeMatcher, Balancing, Cluster, ClusterId, Discovery, Endpoints, Listener, Matcher,
+    Retries, Route, RouteConfiguration, Settings, Traced, ValueMatcher,
 };
 
 /// Name of our filter in a listener.
@@ -79,7 +79,7 @@ fn route(route: &Route) -> v1::Route {
     };
     match &route.action {
         Action::Misconfigured(problem) => message.misconfigured.clone_from(problem),
-        Action::Forward { clusters, mirror, timeout, request_mutation, response_mutation } => {
+        Action::Forward { clusters, mirror, timeout, request_mutation, response_mutation, retries } => {
             let set = |(name, value): &(String, String)| v1::SetAttribute {
                 name: name.clone(),
                 value: value.clone(),
@@ -95,9 +95,21 @@ fn route(route: &Route) -> v1::Route {
                 writes_only: mirror.writes_only,
             });
             message.timeout = timeout.map(duration);
+            message.retries = retries.as_ref().map(wire_retries);
         }
     }
     message
+}
+
+fn wire_retries(retries: &Retries) -> v1::Retries {
+    let requests = |matchers: &Vec<AttributeMatcher>| v1::Requests {
+        attributes: matchers.iter().map(attribute).collect(),
+    };
+    v1::Retries {
+        attempts: retries.attempts,
+        per_try_timeout: retries.per_try_timeout.map(duration),
+        idempotent: retries.idempotent.iter().map(requests).collect(),
+    }
 }
 
 fn attribute(attribute: &AttributeMatcher) -> v1::AttributeMatcher {
@@ -183,9 +195,15 @@ fn circuit_breakers(settings: &Settings) -> Option<cluster_v3::CircuitBreakers> 
         max_connections: wrapped(settings.max_connections),
         max_pending_requests: wrapped(settings.max_pending_requests),
         max_requests: wrapped(settings.max_requests),
+        max_retries: wrapped(settings.max_retries),
         ..Default::default()
     };
-    let limits = [settings.max_connections, settings.max_pending_requests, settings.max_requests];
+    let limits = [
+        settings.max_connections,
+        settings.max_pending_requests,
+        settings.max_requests,
+        settings.max_retries,
+    ];
     limits
         .iter()
         .any(Option::is_some)

@@ -1,7 +1,8 @@
 //! Objects become resources: a pure function of all objects, with everything there is to say about them.
 //!
 //! Stages, each a file: `protocols` (what ports may speak), `services` (hosts, addresses, ports, endpoints), `rules`
-//! and `balancing` (subsets and policies), `routers` (which `MetaRouter` serves a host), `routes` and `matchers` (what a route means),
+//! and `balancing` (subsets and policies), `routers` (which `MetaRouter` serves a host), `routes`, `retries` and `matchers` (what a route
+//! means),
 //! `clusters` and `listeners` (what the routes need), `encode` (the wire). `model` is what they build; versions are its
 //! hashes. A mistake never stops the rest: see [`Translation::failed`].
 
@@ -13,6 +14,7 @@ mod rules;
 mod balancing;
 mod services;
 mod protocols;
+mod retries;
 mod matchers;
 mod encode;
 mod duration;

@@ -62,6 +62,7 @@ pub(crate) enum Action {
         request_mutation: Vec<(String, String)>,
         /// Attributes to set in responses.
         response_mutation: Vec<(String, String)>,
+        retries: Option<Retries>,
     },
     /// Answers why it cannot be served.
     Misconfigured(String),
@@ -86,6 +87,16 @@ pub(crate) struct Mirror {
     pub(crate) millionths: u32,
     /// Only of requests that change data.
     pub(crate) writes_only: bool,
+}
+
+/// When a request that was sent is sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Retries {
+    /// How many tries may follow the first one.
+    pub(crate) attempts: u32,
+    pub(crate) per_try_timeout: Option<Duration>,
+    /// Conditions on requests that may be sent several times; one list must hold. An empty one holds of all.
+    pub(crate) idempotent: Vec<Vec<AttributeMatcher>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -153,6 +164,7 @@ pub(crate) struct Settings {
     pub(crate) max_connections: Option<u32>,
     pub(crate) max_pending_requests: Option<u32>,
     pub(crate) max_requests: Option<u32>,
+    pub(crate) max_retries: Option<u32>,
 }
 
 /// How an endpoint is chosen. Sizes are as written: the proxy refuses a cluster with one that cannot be, since keys that

@@ -80,18 +80,19 @@ fn default_route(service: &Service<'_>, port: &Port) -> Route {
         timeout: None,
         request_mutation: Vec::new(),
         response_mutation: Vec::new(),
+        retries: None,
     };
     Route { name: DEFAULT_ROUTE.to_owned(), matchers: Vec::new(), action }
 }
 
 /// Reads the routes of one `MetaRouter` for one port.
-struct Reader<'r, 'a> {
-    router: &'a Object<MetaRouterSpec>,
+pub(super) struct Reader<'r, 'a> {
+    pub(super) router: &'a Object<MetaRouterSpec>,
     /// `None`: the host is not served. Then destinations are not looked for, since nobody knows in which port's name.
     port: Option<&'r Port>,
     services: &'r Services<'a>,
     rules: &'r Rules<'a>,
-    report: &'r mut Report,
+    pub(super) report: &'r mut Report,
     /// The first mistake of the route that is being read, in the words of its local reply.
     problem: Option<String>,
 }
@@ -127,18 +128,27 @@ impl Reader<'_, '_> {
         let timeout = route.timeout.as_deref().and_then(|text| self.timeout(text, &path.field("timeout")));
         let request_mutation = self.mutation(&route.request_mutation, &path.field("requestMutation"));
         let response_mutation = self.mutation(&route.response_mutation, &path.field("responseMutation"));
+        let retries = self.retries(route, timeout, &path.field("retries"));
         let action = match self.problem.take() {
             Some(problem) => Action::Misconfigured(problem),
-            None => Action::Forward { clusters, mirror, timeout, request_mutation, response_mutation },
+            None => {
+                Action::Forward { clusters, mirror, timeout, request_mutation, response_mutation, retries }
+            }
         };
         let name =
             route.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| format!("routes[{i}]"));
         Some(Route { name, matchers: conditions?, action })
     }
 
-    fn problem(&mut self, path: &FieldPath, message: String) {
-        self.problem.get_or_insert_with(|| format!("{}: {path}: {message}", self.router.key));
+    /// Notes a mistake, which is what the route then answers.
+    pub(super) fn problem(&mut self, path: &FieldPath, message: String) {
+        self.note_problem(path, &message);
         self.report.error(self.router, path, message);
+    }
+
+    /// Notes a mistake that has been reported, which is what the route then answers.
+    pub(super) fn note_problem(&mut self, path: &FieldPath, message: &str) {
+        self.problem.get_or_insert_with(|| format!("{}: {path}: {message}", self.router.key));
     }
 
     /// What a route sets in messages. Whether their protocol has a place for it is the proxy's to judge.
@@ -261,7 +271,7 @@ impl Reader<'_, '_> {
         Some(Mirror { cluster, millionths: share, writes_only })
     }
 
-    fn timeout(&mut self, text: &str, path: &FieldPath) -> Option<Duration> {
+    pub(super) fn timeout(&mut self, text: &str, path: &FieldPath) -> Option<Duration> {
         duration::parse(text).map_err(|message| self.problem(path, message)).ok()
     }
 }

@@ -161,6 +161,7 @@ struct Policy {
     max_connections: Option<u32>,
     max_pending_requests: Option<u32>,
     max_requests: Option<u32>,
+    max_retries: Option<u32>,
 }
 
 impl Policy {
@@ -193,6 +194,7 @@ impl Policy {
             // As with Istio, 0 is the same as nothing.
             read.max_pending_requests = http.max_pending_requests.filter(|max| *max > 0);
             read.max_requests = http.max_requests.filter(|max| *max > 0);
+            read.max_retries = http.max_retries.filter(|max| *max > 0);
         }
         read
     }
@@ -206,6 +208,7 @@ impl Policy {
             max_connections: self.max_connections.or(other.max_connections),
             max_pending_requests: self.max_pending_requests.or(other.max_pending_requests),
             max_requests: self.max_requests.or(other.max_requests),
+            max_retries: self.max_retries.or(other.max_retries),
         }
     }
 
@@ -217,6 +220,7 @@ impl Policy {
             max_connections: self.max_connections,
             max_pending_requests: self.max_pending_requests,
             max_requests: self.max_requests,
+            max_retries: self.max_retries,
         }
     }
 }

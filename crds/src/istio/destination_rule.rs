@@ -148,4 +148,8 @@ pub struct HttpSettings {
     #[serde(default, rename = "http2MaxRequests", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<i32>", range(min = 0))]
     pub max_requests: Option<u32>,
+    /// Requests that are tried again at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i32>", range(min = 0))]
+    pub max_retries: Option<u32>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::model::{
-    AttributeMatcher, Discovery, LoadBalancing, Matcher, Mirror, Route, RouteAction, ValueMatcher,
+    AttributeMatcher, Discovery, LoadBalancing, Matcher, Mirror, Retries, Route, RouteAction, ValueMatcher,
     WeightedCluster,
 };
 use crate::snapshot::ClusterSpec;
@@ -61,6 +61,7 @@ pub fn config(published: &Published) -> Value {
             "max_connections": model.limits.max_connections,
             "max_pending": model.limits.max_pending,
             "max_requests": model.limits.max_requests,
+            "max_retries": model.limits.max_retries,
         });
         described(entry, value)
     });
@@ -106,6 +107,16 @@ fn route(route: &Route) -> Value {
         "to": to,
         "mirror": route.mirror.as_ref().map(mirror),
         "timeout_ms": route.timeout.map(|time| time.as_millis() as u64),
+        "retries": route.retries.as_ref().map(retries),
+    })
+}
+
+fn retries(retries: &Retries) -> Value {
+    let all = |matchers: &Vec<AttributeMatcher>| matchers.iter().map(condition).collect::<Value>();
+    json!({
+        "attempts": retries.attempts,
+        "per_try_timeout_ms": retries.per_try_timeout.map(|time| time.as_millis() as u64),
+        "idempotent": retries.idempotent.iter().map(all).collect::<Value>(),
     })
 }
 
@@ -163,6 +174,7 @@ pub fn clusters(published: &Published, telemetry: &Telemetry) -> Value {
                 "connections": { "limit": limits.max_connections, "used": usage.connections.used() },
                 "pending": { "limit": limits.max_pending, "used": usage.pending.used() },
                 "requests": { "limit": limits.max_requests, "used": usage.requests.used() },
+                "retries": { "limit": limits.max_retries, "used": usage.retries.used() },
             },
         })
     };
@@ -173,8 +185,12 @@ pub fn clusters(published: &Published, telemetry: &Telemetry) -> Value {
 pub fn routes(published: &Published, telemetry: &Telemetry) -> Value {
     let mut taken: BTreeMap<(String, String, String), u64> = BTreeMap::new();
     for (key, series) in telemetry.all_requests() {
-        let count: u64 =
-            series.iter().map(|one| Outcome::all().map(|outcome| one.count(outcome)).sum::<u64>()).sum();
+        let count: u64 = series
+            .iter()
+            .map(|one| {
+                Outcome::all().map(|outcome| one.count(outcome) + one.count_exhausted(outcome)).sum::<u64>()
+            })
+            .sum();
         *taken
             .entry((key.listener.to_string(), key.service.to_string(), key.route.to_string()))
             .or_default() += count;

@@ -4,6 +4,7 @@
 //! holds the [`Client`] that waits for it, through which responses and local replies are written.
 
 mod client;
+mod again;
 mod turns;
 mod gather;
 mod line;
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use crate::error::{Failure, Flag};
 use crate::local::Local;
 
+pub use again::Again;
 pub use client::{Client, Gone, Refusal};
 pub(crate) use edits::with_edits;
 pub use edits::{Edits, SharedEdits};
@@ -79,6 +81,8 @@ struct State {
     bytes: usize,
     timeout: Duration,
     deadline: Option<Instant>,
+    /// What may send it once more.
+    again: Option<Box<dyn Again>>,
     then: Then,
     record: Record,
 }
@@ -113,6 +117,7 @@ impl Exchange {
             bytes: message.len,
             timeout,
             deadline: deadline(record.local().now(), timeout),
+            again: None,
             then,
             record,
         }))
@@ -225,7 +230,11 @@ impl Exchange {
     /// Notes that it is about to be sent to `endpoint`.
     #[inline]
     pub fn attempt(&mut self, endpoint: SocketAddr) {
-        self.0.record.attempt(endpoint);
+        let state = &mut *self.0;
+        state.record.attempt(endpoint);
+        if let Some(again) = &mut state.again {
+            again.attempt(endpoint);
+        }
     }
 
     /// Hands the endpoint's response to the client.
@@ -333,6 +342,7 @@ impl State {
             bytes: message.len,
             timeout,
             deadline: deadline(record.local().now(), timeout),
+            again: None,
             then,
             record,
         }

@@ -28,6 +28,8 @@ pub struct Record {
     series: Option<Rc<Tally>>,
     started: Instant,
     outcome: Outcome,
+    /// It would have been tried again if that had been allowed once more.
+    is_exhausted: bool,
     log: Option<Box<Labels>>,
 }
 
@@ -59,7 +61,7 @@ impl Record {
     /// The record of an exchange that begins now. Without a series it is not counted.
     pub fn new(local: &Rc<Local>, series: Option<Rc<Tally>>, log: Option<Box<Labels>>) -> Self {
         let outcome = Outcome::Failed(Flag::DownstreamConnectionTermination);
-        Self { local: local.clone(), series, started: local.now(), outcome, log }
+        Self { local: local.clone(), series, started: local.now(), outcome, is_exhausted: false, log }
     }
 
     /// What its worker shares.
@@ -108,8 +110,14 @@ impl Record {
         self.outcome = Outcome::Failed(flag);
     }
 
+    /// It would have been tried again if that had been allowed once more.
+    pub fn exhausted(&mut self) {
+        self.is_exhausted = true;
+    }
+
     fn write_log(&self, labels: &Labels, duration_us: u64) {
         let Some(access_log) = self.local.telemetry().access_log() else { return };
+        let exhausted = self.is_exhausted.then(|| self.outcome.flags_exhausted());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64;
         access_log.write(&LogEntry {
             time_us: now.saturating_sub(duration_us),
@@ -121,7 +129,7 @@ impl Record {
             cluster: labels.cluster.as_deref().unwrap_or_default(),
             endpoint: &labels.endpoint.map(|address| address.to_string()).unwrap_or_default(),
             status: self.outcome.status(),
-            flags: self.outcome.flags(),
+            flags: exhausted.as_deref().unwrap_or(self.outcome.flags()),
             duration_us,
             request_bytes: labels.request_bytes,
             response_bytes: labels.response_bytes,
@@ -134,7 +142,11 @@ impl Drop for Record {
     fn drop(&mut self) {
         let took = self.local.now().saturating_duration_since(self.started);
         if let Some(series) = &self.series {
-            series.0.record(self.outcome, took);
+            if self.is_exhausted {
+                series.0.record_exhausted(self.outcome, took);
+            } else {
+                series.0.record(self.outcome, took);
+            }
         }
         if let Some(labels) = &self.log {
             self.write_log(labels, took.as_micros() as u64);

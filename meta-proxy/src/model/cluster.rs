@@ -76,6 +76,16 @@ pub enum LoadBalancing {
     },
 }
 
+impl LoadBalancing {
+    /// The attribute that is hashed, if one is.
+    pub fn attribute(&self) -> Option<&str> {
+        match self {
+            Self::LeastRequest | Self::RoundRobin => None,
+            Self::RingHash { attribute, .. } | Self::Maglev { attribute, .. } => Some(attribute),
+        }
+    }
+}
+
 /// What a cluster allows at once, per process. `None`: no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Limits {
@@ -85,6 +95,8 @@ pub struct Limits {
     pub max_pending: Option<u32>,
     /// Outstanding requests.
     pub max_requests: Option<u32>,
+    /// Requests that are tried again, beside what their number allows.
+    pub max_retries: Option<u32>,
 }
 
 /// The endpoints assigned to a cluster.

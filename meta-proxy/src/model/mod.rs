@@ -11,5 +11,6 @@ mod route;
 pub use cluster::{Cluster, Discovery, Endpoint, Endpoints, HostPort, Limits, LoadBalancing};
 pub use listener::{Listener, Service};
 pub use route::{
-    AttributeMatcher, Matcher, Mirror, Route, RouteAction, RouteConfiguration, ValueMatcher, WeightedCluster,
+    AttributeMatcher, Matcher, Mirror, Retries, Route, RouteAction, RouteConfiguration, ValueMatcher,
+    WeightedCluster,
 };

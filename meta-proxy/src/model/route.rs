@@ -28,6 +28,20 @@ pub struct Route {
     pub request_mutation: Vec<(String, String)>,
     /// Attributes to set in responses.
     pub response_mutation: Vec<(String, String)>,
+    /// When a request that has been sent is sent again; `None`: never.
+    pub retries: Option<Retries>,
+}
+
+/// When a request that has been sent is sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Retries {
+    /// How many tries may follow the first one; at least one.
+    pub attempts: u32,
+    /// How long one try may take; `None`: as long as the request has.
+    pub per_try_timeout: Option<Duration>,
+    /// Requests that may be sent several times: those of which one of these holds. Never empty; one without conditions
+    /// stands for any request.
+    pub idempotent: Vec<Vec<AttributeMatcher>>,
 }
 
 /// What a route does with a request.

@@ -88,11 +88,12 @@ impl Regexes {
 
     /// Compiles every expression of `configuration` that it does not hold yet.
     pub(crate) fn compile_all(&mut self, configuration: &RouteConfiguration) -> Result<(), RegexError> {
-        for (route, matchers) in configuration.routes.iter().map(|route| &route.matchers).enumerate() {
-            for (matcher, condition) in matchers.iter().enumerate() {
+        for (number, route) in configuration.routes.iter().enumerate() {
+            let of_retries = route.retries.iter().flat_map(|retries| retries.idempotent.iter().flatten());
+            for (matcher, condition) in route.matchers.iter().chain(of_retries).enumerate() {
                 let (Matcher::Is(value) | Matcher::Not(value)) = &condition.matcher;
                 if let ValueMatcher::Regex(source) = value {
-                    self.compile(source).map_err(|reason| RegexError { route, matcher, reason })?;
+                    self.compile(source).map_err(|reason| RegexError { route: number, matcher, reason })?;
                 }
             }
         }
@@ -116,7 +117,7 @@ impl Regexes {
 pub struct RegexError {
     /// Index of its route.
     pub route: usize,
-    /// Index of its matcher in the route.
+    /// Index of its matcher among those of the route and, after them, of its retries.
     pub matcher: usize,
     /// What is wrong with it.
     pub reason: String,

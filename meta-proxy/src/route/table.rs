@@ -29,9 +29,19 @@ struct Compiled {
     selector: Selector,
     /// The first route without conditions.
     unconditional: Option<usize>,
+    /// Of each route: which requests may be sent several times; `None`: none.
+    repeatable: Box<[Option<Repeatable>]>,
     names: Box<[Box<str>]>,
     /// Sources of the expressions.
     sources: Box<[Arc<str>]>,
+}
+
+/// Requests that may be sent several times.
+enum Repeatable {
+    /// Any.
+    All,
+    /// Those of which one of these lists of conditions holds.
+    Matching(Selector),
 }
 
 impl fmt::Debug for Table {
@@ -58,16 +68,29 @@ impl Table {
         regexes.compile_all(configuration)?;
         let mut wanted = Wanted { properties, attributes: Vec::new(), places: HashMap::default() };
         let mut routes = Vec::with_capacity(configuration.routes.len());
+        let mut repeatable = Vec::with_capacity(configuration.routes.len());
         for route in &configuration.routes {
-            let mut conditions: Vec<_> =
-                route.matchers.iter().map(|matcher| compile(matcher, &mut wanted, &regexes)).collect();
-            conditions.sort_by_key(|condition| condition.cost(&wanted.attributes));
-            routes.push(conditions);
+            routes.push(wanted.conditions(&route.matchers, &regexes));
+            let retries = route.retries.as_ref();
+            repeatable.push(retries.map(|retries| {
+                let requests = retries.idempotent.iter();
+                requests.map(|matchers| wanted.conditions(matchers, &regexes)).collect::<Vec<_>>()
+            }));
         }
         let wanted: Box<[Attribute]> = wanted.attributes.into();
+        let repeatable = repeatable.into_iter().map(|requests| {
+            let requests = requests?;
+            let is_all = requests.iter().any(Vec::is_empty);
+            Some(if is_all {
+                Repeatable::All
+            } else {
+                Repeatable::Matching(Selector::new(requests, &wanted))
+            })
+        });
         let (sources, regexes) = regexes.into_parts();
         let compiled = Compiled {
             unconditional: routes.iter().position(Vec::is_empty),
+            repeatable: repeatable.collect(),
             selector: Selector::new(routes, &wanted),
             wanted,
             names: configuration.routes.iter().map(|route| route.name.as_str().into()).collect(),
@@ -99,6 +122,20 @@ impl Table {
     /// Index of the first route without conditions: the one for a request whose attributes cannot be seen.
     pub fn find_unconditional(&self) -> Option<usize> {
         self.compiled.unconditional
+    }
+
+    /// Whether a request with these attributes may be sent several times where this route is taken.
+    pub fn may_repeat<A: Attributes + ?Sized>(&self, route: usize, attributes: &mut A) -> bool {
+        match self.compiled.repeatable.get(route) {
+            Some(Some(Repeatable::All)) => true,
+            Some(Some(Repeatable::Matching(requests))) => requests.find(self.scope(), attributes).is_some(),
+            Some(None) | None => false,
+        }
+    }
+
+    /// The same for a request whose attributes cannot be seen.
+    pub fn may_repeat_unseen(&self, route: usize) -> bool {
+        matches!(self.compiled.repeatable.get(route), Some(Some(Repeatable::All)))
     }
 
     /// Tells which routes were tried for a request with these attributes, and why those before the chosen one did not
@@ -165,6 +202,13 @@ enum Name<'a> {
 }
 
 impl<'a> Wanted<'a> {
+    /// Conditions that must all hold, in the order in which they are tried.
+    fn conditions(&mut self, matchers: &'a [AttributeMatcher], regexes: &Regexes) -> Vec<Condition> {
+        let mut conditions: Vec<_> = matchers.iter().map(|matcher| compile(matcher, self, regexes)).collect();
+        conditions.sort_by_key(|condition| condition.cost(&self.attributes));
+        conditions
+    }
+
     fn place(&mut self, name: &'a str) -> u32 {
         let attribute = Attribute::new(self.properties, name);
         let same = match attribute.key() {

@@ -158,6 +158,7 @@ fn configuration(routes: Vec<Vec<AttributeMatcher>>) -> RouteConfiguration {
         timeout: None,
         request_mutation: Vec::new(),
         response_mutation: Vec::new(),
+        retries: None,
     };
     RouteConfiguration {
         name: "shop_20880".to_owned(),

@@ -4,6 +4,7 @@
 //! its end comes back to [`response`], from whichever task finds it.
 
 mod pinned;
+mod retry;
 mod spread;
 
 use std::borrow::Cow;
@@ -15,7 +16,7 @@ use codec_api::{Affinity, Attribute, Found, Key, Kind, Message, Raw, Span, Sprea
 
 use crate::error::Failure;
 use crate::exchange::{Client, End, Exchange, Labels, Record};
-use crate::route::Attributes;
+use crate::route::{Attributes, Table};
 use crate::snapshot::{ListenerView, MirrorView, RouteView, SeriesByMethod, ServiceView, Targets};
 use crate::upstream::{Cluster, Place};
 
@@ -70,6 +71,9 @@ pub fn request(asked: &Asked<'_>) {
         exchange.edit(&route.edits);
     }
     exchange.choose(cluster.name());
+    if let Some(retries) = &route.retries {
+        retry::prepare(asked, service, retries, cluster, &mut exchange);
+    }
     dispatch(asked, cluster, exchange);
 }
 
@@ -110,12 +114,7 @@ fn find_route<'a>(asked: &Asked<'_>, service: &'a ServiceView) -> Result<&'a Rou
     let index = if asked.message.opaque.is_some() {
         table.find_unconditional()
     } else {
-        let local = asked.client.local();
-        let found = local.take_found();
-        let mut lookup = Lookup { asked, wanted: table.wanted(), found, has_walked: false };
-        let index = table.find(&mut lookup);
-        local.return_found(lookup.found);
-        index
+        look_up(asked, table, |attributes| table.find(attributes))
     };
     index.and_then(|index| service.routes.get(index)).ok_or(Failure::NoRoute)
 }
@@ -264,6 +263,17 @@ impl Asked<'_> {
         self.client.attributes(message, bytes, std::slice::from_ref(attribute), &mut found);
         found.get(0, attribute, message, bytes).map(<[u8]>::to_vec)
     }
+}
+
+/// Lets a table see the attributes of one request.
+#[inline]
+fn look_up<T>(asked: &Asked<'_>, table: &Table, look: impl FnOnce(&mut Lookup<'_>) -> T) -> T {
+    let local = asked.client.local();
+    let found = local.take_found();
+    let mut lookup = Lookup { asked, wanted: table.wanted(), found, has_walked: false };
+    let seen = look(&mut lookup);
+    local.return_found(lookup.found);
+    seen
 }
 
 /// The attributes of one request. Late ones are looked for when the first of them is asked for.

@@ -15,7 +15,7 @@ use super::Asked;
 const SPLIT_LIMIT: usize = 1 << 20;
 
 /// Sends a request to where its cluster and its keys lead.
-pub(super) fn dispatch(asked: &Asked<'_>, cluster: &Rc<Cluster>, exchange: Exchange) {
+pub(super) fn dispatch(asked: &Asked<'_>, cluster: &Rc<Cluster>, mut exchange: Exchange) {
     let spread = asked.message.flow.spread;
     if asked.message.flow.affinity == Affinity::LastWrite {
         return after_last_writes(asked, cluster, exchange);
@@ -35,7 +35,11 @@ pub(super) fn dispatch(asked: &Asked<'_>, cluster: &Rc<Cluster>, exchange: Excha
             Spread::Sole | Spread::One | Spread::All => Place::Any,
         },
         Some(hashed) => match asked.value(&hashed.attribute) {
-            Some(value) => Place::Hashed(cluster.hash(&value)),
+            Some(value) => {
+                let hash = cluster.hash(&value);
+                exchange.lead_by(hash);
+                Place::Hashed(hash)
+            }
             None => Place::Any,
         },
         None if spread == Spread::Home => Place::First,

@@ -15,7 +15,9 @@ use crate::model;
 use crate::route::Table;
 use crate::upstream::Settings;
 
-pub use view::{ListenerView, MirrorView, RouteView, SeriesByMethod, ServiceView, Targets, View};
+pub use view::{
+    ListenerView, MirrorView, RetriesView, RouteView, SeriesByMethod, ServiceView, Targets, View,
+};
 
 /// Everything that is in force at one time.
 #[derive(Clone, Default)]

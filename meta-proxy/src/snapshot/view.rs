@@ -78,8 +78,20 @@ pub struct RouteView {
     pub timeout: Duration,
     /// What it sets in the messages that pass it.
     pub edits: SharedEdits,
+    /// When a request that has been sent is sent again.
+    pub retries: Option<RetriesView>,
     /// Its requests.
     pub series: SeriesByMethod,
+}
+
+/// When a request that has been sent is sent again.
+pub struct RetriesView {
+    /// Index of the route in its service's table, which knows the requests that may be.
+    pub route: usize,
+    /// How many tries may follow the first one.
+    pub attempts: u32,
+    /// How long one try may take; `None`: as long as the request has.
+    pub per_try_timeout: Option<Duration>,
 }
 
 /// Where copies of a route's requests go.
@@ -236,14 +248,22 @@ impl ServiceView {
             method: "-".into(),
         };
         let default = spec.properties.request_timeout;
-        let view = |route: &model::Route| RouteView::new(route, labels(&route.name), default, clusters);
+        let view = |(index, route): (usize, &model::Route)| {
+            let retries = route.retries.as_ref().map(|retries| RetriesView {
+                route: index,
+                attempts: retries.attempts,
+                per_try_timeout: retries.per_try_timeout,
+            });
+            RouteView { retries, ..RouteView::new(route, labels(&route.name), default, clusters) }
+        };
+        let views = |routes: &RoutesSpec| routes.model.routes.iter().enumerate().map(view).collect();
         Self {
             listener: spec.model.name.as_str().into(),
             protocol: spec.protocol.clone(),
             host: host.into(),
             is_known: true,
             table: routes.map(|routes| Table::clone(&routes.table)),
-            routes: routes.map(|routes| routes.model.routes.iter().map(view).collect()).unwrap_or_default(),
+            routes: routes.map(views).unwrap_or_default(),
             unmatched: SeriesByMethod::new(labels("-")),
             source: routes.cloned(),
         }
@@ -290,6 +310,7 @@ impl RouteView {
             mirror,
             timeout: route.timeout.unwrap_or(default_timeout),
             edits: edits(route),
+            retries: None,
             series: SeriesByMethod::new(labels),
         }
     }

@@ -61,6 +61,10 @@ const WORKER: &[(&str, &str, Read<WorkerSeries>)] = &[
     ),
     ("meta_proxy_mirror_failures", "Copies not sent or not answered", |s| &s.mirror_failures),
     ("meta_proxy_unedited_messages", "Messages without a place for what their route sets", |s| &s.unedited),
+    ("meta_proxy_retries", "Further tries of requests that had been sent", |s| &s.retries),
+    ("meta_proxy_retries_over_budget", "Requests not tried again, since too many others were", |s| {
+        &s.retries_over_budget
+    }),
 ];
 
 impl Telemetry {
@@ -102,8 +106,13 @@ impl Exposition {
         let mut family =
             encoder.encode_descriptor("istio_requests", "Requests by outcome", None, MetricType::Counter)?;
         for (key, series) in self.0.all_requests() {
-            for outcome in Outcome::all() {
-                let count = sum(&series, |one| one.count(outcome));
+            let counts = Outcome::all().flat_map(|outcome| {
+                let plain = sum(&series, |one| one.count(outcome));
+                let exhausted = sum(&series, |one| one.count_exhausted(outcome));
+                let flags = outcome.flags_exhausted();
+                [(outcome, outcome.flags().to_owned(), plain), (outcome, flags, exhausted)]
+            });
+            for (outcome, flags, count) in counts {
                 if count == 0 {
                     continue;
                 }
@@ -115,7 +124,7 @@ impl Exposition {
                     ("method", &key.method),
                     ("request_protocol", &key.protocol),
                     ("response_code", outcome.status()),
-                    ("response_flags", outcome.flags()),
+                    ("response_flags", &flags),
                 ];
                 count_of(count, true).encode(family.encode_family(&labels)?)?;
             }

@@ -1,11 +1,12 @@
 //! Cells that one worker writes and a scrape reads.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use codec_api::Status;
 
-use crate::error::Flag;
+use crate::error::{Flag, RETRIES_EXHAUSTED};
 
 /// A count with a single writer: incrementing costs a load and a store, no locked instruction.
 #[derive(Debug, Default)]
@@ -83,6 +84,14 @@ impl Outcome {
             _ => "-",
         }
     }
+
+    /// The same where it would have been tried again if that had been allowed once more.
+    pub fn flags_exhausted(self) -> String {
+        match self {
+            Self::Failed(flag) => format!("{},{RETRIES_EXHAUSTED}", flag.letters()),
+            _ => RETRIES_EXHAUSTED.to_owned(),
+        }
+    }
 }
 
 /// Upper bounds of the duration histogram in milliseconds: Istio's.
@@ -112,6 +121,9 @@ pub(super) const BUCKETS_MS: [f64; 19] = [
 #[derive(Debug)]
 pub struct RequestSeries {
     outcomes: [Counter; Outcome::COUNT],
+    /// Those that would have been tried again if that had been allowed once more, which are not among the others. Made
+    /// with the first one.
+    exhausted: OnceLock<Box<[Counter; Outcome::COUNT]>>,
     buckets: [Counter; BUCKETS_MS.len() + 1],
     sum_us: Counter,
 }
@@ -120,6 +132,7 @@ impl Default for RequestSeries {
     fn default() -> Self {
         Self {
             outcomes: std::array::from_fn(|_| Counter::default()),
+            exhausted: OnceLock::new(),
             buckets: std::array::from_fn(|_| Counter::default()),
             sum_us: Counter::default(),
         }
@@ -131,15 +144,32 @@ impl RequestSeries {
     #[inline]
     pub fn record(&self, outcome: Outcome, took: Duration) {
         self.outcomes[outcome.index()].inc();
+        self.record_duration(took);
+    }
+
+    /// The same, for one that would have been tried again if that had been allowed once more.
+    pub fn record_exhausted(&self, outcome: Outcome, took: Duration) {
+        let made = || Box::new(std::array::from_fn(|_| Counter::default()));
+        self.exhausted.get_or_init(made)[outcome.index()].inc();
+        self.record_duration(took);
+    }
+
+    #[inline]
+    fn record_duration(&self, took: Duration) {
         let micros = took.as_micros() as u64;
         let bucket = BUCKETS_MS.iter().position(|bound| micros as f64 <= bound * 1000.0);
         self.buckets[bucket.unwrap_or(BUCKETS_MS.len())].inc();
         self.sum_us.add(micros);
     }
 
-    /// How many exchanges ended this way.
+    /// How many exchanges ended this way, exhausted ones aside.
     pub fn count(&self, outcome: Outcome) -> u64 {
         self.outcomes[outcome.index()].get()
+    }
+
+    /// How many ended this way and would have been tried again if that had been allowed once more.
+    pub fn count_exhausted(&self, outcome: Outcome) -> u64 {
+        self.exhausted.get().map_or(0, |counters| counters[outcome.index()].get())
     }
 
     /// How many fell into each bucket, the last being the one without a bound.
@@ -208,6 +238,10 @@ pub struct WorkerSeries {
     pub mirror_failures: Counter,
     /// Messages that had no place for what their route sets.
     pub unedited: Counter,
+    /// Further tries of requests that had been sent before.
+    pub retries: Counter,
+    /// Requests that were not tried again, since too many others were.
+    pub retries_over_budget: Counter,
 }
 
 #[cfg(test)]

@@ -15,8 +15,10 @@ use crate::model;
 use crate::wire::Connector;
 
 use super::balance::Balancer;
+use super::budget::Share;
 use super::endpoint::Endpoint;
 use super::limits::{Permit, Usage};
+use super::tried::Tried;
 use super::waiting::Waiting;
 
 /// Endpoints that one request may try to be connected to.
@@ -59,9 +61,6 @@ pub struct Call<'a> {
     pub(super) tried: Tried,
     pub(super) permit: Permit,
 }
-
-/// Endpoints that could not be connected to.
-pub type Tried = Vec<SocketAddr>;
 
 /// What a cluster hashes to find a request's endpoint.
 pub struct Hashed {
@@ -113,7 +112,7 @@ impl Cluster {
 
     /// How its connections are shared.
     #[inline]
-    pub(super) fn sharing(&self) -> Sharing {
+    pub fn sharing(&self) -> Sharing {
         self.sharing
     }
 
@@ -199,7 +198,7 @@ impl Cluster {
 
     /// Permission for one more outstanding request.
     #[inline]
-    pub(super) fn permit_request(&self) -> Option<Permit> {
+    pub fn permit_request(&self) -> Option<Permit> {
         let settings = self.settings.borrow();
         settings.usage.requests.take(settings.model.limits.max_requests)
     }
@@ -214,30 +213,58 @@ impl Cluster {
         {
             client.goes_alone();
         }
-        self.attempt(Call { exchange, message, bytes, place, tried: Tried::new(), permit });
+        self.attempt(Call { exchange, message, bytes, place, tried: Tried::default(), permit });
+    }
+
+    /// Permission to try a request again, which has this share of what is under way; `false`: too many others are.
+    pub fn permits_retry(&self, share: &mut Share) -> bool {
+        share.retry(self.settings.borrow().model.limits.max_retries)
+    }
+
+    /// The share of one more request that may be tried again.
+    pub fn share(&self) -> Share {
+        self.settings.borrow().usage.retries.join()
+    }
+
+    /// Whether a request could go to another endpoint than those that were tried.
+    pub fn has_other(&self, place: Place, tried: &Tried) -> bool {
+        self.candidate(place, tried).is_some()
+    }
+
+    /// Sends a request once more, for which there is a permit.
+    pub fn dispatch_again(
+        self: &Rc<Self>,
+        exchange: Exchange,
+        (message, bytes): (&Message, Raw<'_>),
+        (place, tried): (Place, Tried),
+        permit: Permit,
+    ) {
+        self.attempt(Call { exchange, message, bytes, place, tried, permit });
     }
 
     /// Tries the next candidate.
     fn attempt(self: &Rc<Self>, mut call: Call<'_>) {
-        match self.candidate(&call) {
-            Some(endpoint) if call.tried.len() < CONNECT_ATTEMPTS => {
+        match self.candidate(call.place, &call.tried) {
+            Some(endpoint) if call.tried.unreachable().len() < CONNECT_ATTEMPTS => {
                 call.exchange.attempt(endpoint.address());
                 endpoint.send(self, call);
             }
-            _ if call.tried.is_empty() => call.exchange.end(End::Failed(Failure::NoEndpoint, None)),
+            _ if call.tried.unreachable().is_empty() => {
+                call.exchange.end(End::Failed(Failure::NoEndpoint, None))
+            }
             _ => {
-                let text = self.why_unreachable(&call.tried);
+                let text = self.why_unreachable(call.tried.unreachable());
                 call.exchange.end(End::Failed(Failure::ConnectFailure, Some(&text)));
             }
         }
     }
 
     /// The endpoint to try next.
-    fn candidate(&self, call: &Call<'_>) -> Option<Rc<Endpoint>> {
+    fn candidate(&self, place: Place, tried: &Tried) -> Option<Rc<Endpoint>> {
         let endpoints = self.endpoints.borrow();
         let balancer = self.balancer.borrow();
-        let is_first_try = call.tried.is_empty();
-        let hash = match call.place {
+        let is_first_try = tried.is_empty();
+        let hash = match place {
             Place::Owner(hash) => {
                 return balancer
                     .owner(hash)
@@ -257,7 +284,7 @@ impl Cluster {
             Place::Hashed(hash) => Some(hash),
             Place::First | Place::Any => None,
         };
-        let is_tried = |endpoint: &Endpoint| call.tried.contains(&endpoint.address());
+        let is_tried = |endpoint: &Endpoint| tried.contains(endpoint.address());
         let now = self.local.now();
         let is_last_resort = |endpoint: &Endpoint| endpoint.is_last_resort(now) || is_tried(endpoint);
         let preferred = balancer.choose(&endpoints, hash, is_last_resort, &self.local);
@@ -265,7 +292,7 @@ impl Cluster {
     }
 
     /// Which endpoints could not be connected to, and why.
-    fn why_unreachable(&self, tried: &Tried) -> String {
+    fn why_unreachable(&self, tried: &[SocketAddr]) -> String {
         let endpoints = self.endpoints.borrow();
         let of = |address: &SocketAddr| endpoints.iter().find(|endpoint| endpoint.address() == *address);
         let why = tried.iter().map(|address| match of(address) {

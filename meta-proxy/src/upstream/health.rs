@@ -73,10 +73,8 @@ impl Health {
     pub(super) fn failed(&self, why: &str, local: &Local) {
         let failures = self.failures.get();
         self.failures.set(failures.saturating_add(1));
-        let pause = (FIRST_PAUSE_MS << failures.min(10)).min(LONGEST_PAUSE_MS);
-        // Up to half of it less, so that workers and proxies do not come all at once.
-        let pause = pause - local.random(pause / 2 + 1);
-        self.shunned_until.set(Some(local.now() + Duration::from_millis(pause.into())));
+        let pause = local.pause(FIRST_PAUSE_MS, failures, LONGEST_PAUSE_MS);
+        self.shunned_until.set(Some(local.now() + pause));
         why.clone_into(&mut self.why.borrow_mut());
     }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::budget::Budget;
+
 /// What a cluster uses now of what it is allowed. Counted only where a limit is set.
 #[derive(Debug, Default)]
 pub struct Usage {
@@ -12,6 +14,8 @@ pub struct Usage {
     pub pending: Count,
     /// Outstanding requests.
     pub requests: Count,
+    /// Requests that are tried again. Counted only where routes allow that.
+    pub retries: Budget,
 }
 
 /// A count that is never above its limit.

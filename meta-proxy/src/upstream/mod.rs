@@ -2,9 +2,10 @@
 //!
 //! A worker has its own clusters, pools and load counts; only what is promised per process (limits) is shared. A
 //! request that cannot be connected for goes to the next candidate by itself; one that has been sent ends with its
-//! response, its timeout, or its connection.
+//! response, its timeout, or its connection, and whoever sent it may send it once more.
 
 mod balance;
+mod budget;
 mod cluster;
 mod connection;
 mod endpoint;
@@ -12,9 +13,12 @@ mod health;
 mod limits;
 mod pending;
 mod task;
+mod tried;
 mod waiting;
 
 pub use balance::{MAGLEV_TABLE_LIMIT, RING_LIMIT, is_prime};
+pub use budget::Share;
 pub use cluster::{Cluster, Hashed, Place, Settings};
 pub use endpoint::Endpoint;
 pub use limits::{Permit, Usage};
+pub use tried::Tried;

@@ -10,9 +10,10 @@ use tokio::time::Instant;
 
 use crate::exchange::Exchange;
 
-use super::cluster::{Place, Tried};
+use super::cluster::Place;
 use super::connection::{Connection, Purpose, Role};
 use super::limits::Permit;
+use super::tried::Tried;
 
 /// Which connection a request needs.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ::xds::{Rejection, ResourceType};
-use codec_api::{Edits, Factory, Properties};
+use codec_api::{Edits, Factory, Properties, Sharing};
 
 use crate::model::{self, RouteAction};
 
@@ -50,6 +50,17 @@ pub(super) fn misfits(
                 });
                 tell("response_mutation", unfit);
             }
+            for (place, requests) in route.retries.iter().flat_map(|one| &one.idempotent).enumerate() {
+                for (matcher, known) in requests.iter().enumerate() {
+                    let unfit = listeners().find_map(|listener| without_attribute(listener, &known.name));
+                    tell(&format!("retries.idempotent[{place}].attributes[{matcher}].name"), unfit);
+                }
+            }
+            if route.retries.is_some() {
+                let dedicated = || listeners().find_map(keeps_connections);
+                let unfit = targets(route).find_map(|target| without_others(&clusters.get(target)?.value));
+                tell("retries", unfit.or_else(dedicated));
+            }
             if route.mirror.as_ref().is_some_and(|mirror| mirror.writes_only) {
                 tell("mirror.writes_only", listeners().find_map(without_writes));
             }
@@ -78,6 +89,38 @@ fn without_writes(listener: &Listener) -> Option<String> {
             model.protocol
         )
     })
+}
+
+/// Why what a listener's clients ask is never sent to another endpoint, if it is not.
+fn keeps_connections(listener: &Listener) -> Option<String> {
+    let Listener { model, factory, .. } = listener;
+    (factory.conduct().sharing == Some(Sharing::PerDownstream)).then(|| {
+        format!(
+            "not supported: codec {}, with its options, gives each client of {} connections of its own, and what was sent on \
+             one is not sent again on another",
+            model.protocol, model.name
+        )
+    })
+}
+
+/// Why what was sent to a cluster is never sent to another endpoint, if it is not.
+fn without_others(cluster: &Cluster) -> Option<String> {
+    let Cluster { model, factory, properties } = cluster;
+    let conduct = factory.conduct();
+    if conduct.sharing.unwrap_or(properties.sharing) == Sharing::PerDownstream {
+        return Some(format!(
+            "not supported: each client has connections of its own to cluster {}, and what was sent on one is not sent again \
+             on another",
+            model.name
+        ));
+    }
+    let keys = conduct
+        .keys
+        .filter(|keys| model.balancing.attribute().is_some_and(|hashed| hashed.eq_ignore_ascii_case(keys)))?;
+    Some(format!(
+        "not supported: cluster {} is balanced by {keys}, and what a key stands for lives on one endpoint only",
+        model.name
+    ))
 }
 
 fn targets(route: &model::Route) -> impl Iterator<Item = &str> {

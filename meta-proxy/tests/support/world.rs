@@ -190,6 +190,7 @@ impl World {
             timeout: None,
             request_mutation: Vec::new(),
             response_mutation: Vec::new(),
+            retries: None,
         });
         self.routes.last_mut().unwrap()
     }

@@ -77,11 +77,43 @@ pub struct Route {
     /// for them.
     #[prost(message, repeated, tag = "8")]
     pub response_mutation: ::prost::alloc::vec::Vec<SetAttribute>,
+    /// When a request that has been sent is sent again. Absent: never.
+    #[prost(message, optional, tag = "9")]
+    pub retries: ::core::option::Option<Retries>,
 }
 impl ::prost::Name for Route {
 const NAME: &'static str = "Route";
 const PACKAGE: &'static str = "metaproxy.v1";
 fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.Route".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.Route".into() }}
+/// A try that fails is followed by another one, to another endpoint where there is one. Of each cluster, no more requests
+/// are tried again at once than a fifth of those that may be and are on their first try, or three.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Retries {
+    /// How many tries may follow the first one.
+    #[prost(uint32, tag = "1")]
+    pub attempts: u32,
+    /// How long one try may take. Absent: as long as the request has.
+    #[prost(message, optional, tag = "2")]
+    pub per_try_timeout: ::core::option::Option<::envoy_types::pb::google::protobuf::Duration>,
+    /// Requests that do no more when they are received several times than once: those of which one of these holds.
+    #[prost(message, repeated, tag = "3")]
+    pub idempotent: ::prost::alloc::vec::Vec<Requests>,
+}
+impl ::prost::Name for Retries {
+const NAME: &'static str = "Retries";
+const PACKAGE: &'static str = "metaproxy.v1";
+fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.Retries".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.Retries".into() }}
+/// Requests of which all of this holds.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Requests {
+    /// Empty: any request.
+    #[prost(message, repeated, tag = "1")]
+    pub attributes: ::prost::alloc::vec::Vec<AttributeMatcher>,
+}
+impl ::prost::Name for Requests {
+const NAME: &'static str = "Requests";
+const PACKAGE: &'static str = "metaproxy.v1";
+fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.Requests".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.Requests".into() }}
 /// Replaces the attribute of this name, or adds it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SetAttribute {

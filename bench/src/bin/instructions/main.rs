@@ -95,6 +95,7 @@ fn routes(arguments: &Arguments, talk: Talk) -> RouteConfiguration {
         timeout: None,
         request_mutation: Vec::new(),
         response_mutation: Vec::new(),
+        retries: None,
     };
     RouteConfiguration { name: "shop_1".to_owned(), routes: (1..=arguments.routes).map(route).collect() }
 }

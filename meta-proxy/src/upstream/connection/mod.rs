@@ -351,7 +351,9 @@ impl Connection {
         }
         let slot = self.state.borrow_mut().pending.take(message.id);
         match slot {
-            Some(Slot::Exchange(exchange, _permit)) => {
+            Some(Slot::Exchange(exchange, permit)) => {
+                // Given back first: should the request be sent again, it takes another one.
+                drop(permit);
                 self.endpoint.finish();
                 self.endpoint.series().responses[message.status as usize].inc();
                 self.forget(&exchange);
@@ -475,7 +477,8 @@ impl Reader for Responses<'_> {
         let connection = self.connection;
         let slot = connection.state.borrow_mut().pending.take(answer.id);
         match slot {
-            Some(Slot::Exchange(exchange, _permit)) => {
+            Some(Slot::Exchange(exchange, permit)) => {
+                drop(permit);
                 connection.endpoint.finish();
                 connection.forget(&exchange);
                 exchange.end(End::Failed(Failure::UpstreamProtocol, Some(&rejected.text)));

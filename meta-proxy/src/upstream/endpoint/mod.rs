@@ -17,10 +17,11 @@ use crate::error::Failure;
 use crate::exchange::{Client, End, Exchange};
 use crate::telemetry::{EndpointKey, EndpointSeries};
 
-use super::cluster::{Call, Cluster, Place, Tried};
+use super::cluster::{Call, Cluster, Place};
 use super::connection::{Connection, Purpose, Role};
 use super::health::Health;
 use super::limits::Permit;
+use super::tried::Tried;
 use super::waiting::{Need, Queue, Waiting};
 
 /// Private connections that wait for their next client.
@@ -219,7 +220,7 @@ impl Endpoint {
             return line.send(exchange, message, bytes, permit);
         }
         let need = Need::This(line.clone());
-        let call = Call { exchange, message, bytes, place: Place::Any, tried: Tried::new(), permit };
+        let call = Call { exchange, message, bytes, place: Place::Any, tried: Tried::default(), permit };
         if line.is_free() && line.is_usable() {
             self.send_on(line, &cluster, &need, call);
         } else {

@@ -11,6 +11,7 @@ mod endpoints;
 mod listener;
 mod mistakes;
 mod read;
+mod retries;
 mod routes;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use endpoints::ENDPOINTS_LIMIT;
 pub use listener::SERVICES_LIMIT;
 pub use mistakes::MISTAKES_LIMIT;
 pub use read::{DURATION_LIMIT, OPTIONS_DEPTH_LIMIT};
+pub use retries::{ATTEMPTS_LIMIT, IDEMPOTENT_LIMIT};
 pub use routes::{
     CLUSTERS_PER_ROUTE_LIMIT, MATCHERS_PER_ROUTE_LIMIT, MUTATION_NAME_LIMIT, MUTATION_VALUE_LIMIT,
     MUTATIONS_PER_ROUTE_LIMIT, ROUTES_LIMIT,

@@ -43,9 +43,10 @@ pub(crate) fn convert(resource: &Resource, mistakes: &mut Mistakes) -> Option<Ro
     Some(Routes::new(model, reader.regexes))
 }
 
-struct Reader<'a> {
+/// Reads the routes of one configuration.
+pub(super) struct Reader<'a> {
     regexes: Regexes,
-    mistakes: &'a mut Mistakes,
+    pub(super) mistakes: &'a mut Mistakes,
 }
 
 impl Reader<'_> {
@@ -56,6 +57,7 @@ impl Reader<'_> {
         let timeout = duration(message.timeout, format_args!("{at}.timeout"), self.mistakes);
         let request_mutation = self.mutation(message.request_mutation, &format!("{at}.request_mutation"));
         let response_mutation = self.mutation(message.response_mutation, &format!("{at}.response_mutation"));
+        let retries = message.retries.map(|retries| self.retries(retries, &format!("{at}.retries")));
         Some(model::Route {
             name: message.name,
             matchers: matchers?,
@@ -64,6 +66,7 @@ impl Reader<'_> {
             timeout,
             request_mutation: request_mutation?,
             response_mutation: response_mutation?,
+            retries: retries.map_or(Some(None), |retries| retries.map(Some))?,
         })
     }
 
@@ -95,7 +98,7 @@ impl Reader<'_> {
         Some(messages.into_iter().map(|set| (set.name, set.value)).collect())
     }
 
-    fn matchers(
+    pub(super) fn matchers(
         &mut self,
         messages: Vec<v1::AttributeMatcher>,
         at: &str,

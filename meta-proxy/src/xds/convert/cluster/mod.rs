@@ -224,13 +224,9 @@ fn limits(breakers: Option<pb::CircuitBreakers>, mistakes: &mut Mistakes) -> Lim
             max_connections: value(threshold.max_connections.take()),
             max_pending: value(threshold.max_pending_requests.take()),
             max_requests: value(threshold.max_requests.take()),
+            max_retries: value(threshold.max_retries.take()),
         };
-        refuse_rest!(
-            threshold,
-            &at,
-            mistakes,
-            [max_retries, retry_budget, track_remaining, max_connection_pools]
-        );
+        refuse_rest!(threshold, &at, mistakes, [retry_budget, track_remaining, max_connection_pools]);
     }
     limits
 }

@@ -79,7 +79,12 @@ fn a_cluster_that_says_much_is_read_whole() {
     let two = parts::LeastRequestLbConfig { choice_count: number(2), ..Default::default() };
     message.lb_config = Some(LbConfig::LeastRequestLbConfig(two));
     message.connect_timeout = seconds(2);
-    let thresholds = Thresholds { max_connections: number(4), max_requests: number(0), ..Default::default() };
+    let thresholds = Thresholds {
+        max_connections: number(4),
+        max_requests: number(0),
+        max_retries: number(5),
+        ..Default::default()
+    };
     message.circuit_breakers =
         Some(pb::CircuitBreakers { thresholds: vec![thresholds], ..Default::default() });
     let read = good(&resource(ResourceType::Cluster, "c", &message));
@@ -89,7 +94,9 @@ fn a_cluster_that_says_much_is_read_whole() {
         (read.connect_timeout, read.idle_timeout),
         (Duration::from_secs(2), Some(Duration::from_secs(9)))
     );
-    assert_eq!(read.limits, Limits { max_connections: Some(4), max_pending: None, max_requests: Some(0) });
+    let limits =
+        Limits { max_connections: Some(4), max_pending: None, max_requests: Some(0), max_retries: Some(5) };
+    assert_eq!(read.limits, limits);
     assert_eq!(read.options.0.len(), 1);
 }
 
@@ -256,8 +263,8 @@ fn limits_are_those_of_the_default_priority() {
     refused(with_thresholds(vec![high]), &[&expected]);
     let expected = format!("{at}[1]: sets the limits of priority DEFAULT a second time");
     refused(with_thresholds(vec![Thresholds::default(); 2]), &[&expected]);
-    let retries = Thresholds { max_retries: Some(UInt32Value { value: 1 }), ..Default::default() };
-    refused(with_thresholds(vec![retries]), &[&format!("{at}[0].max_retries: not supported yet")]);
+    let pools = Thresholds { max_connection_pools: Some(UInt32Value { value: 1 }), ..Default::default() };
+    refused(with_thresholds(vec![pools]), &[&format!("{at}[0].max_connection_pools: not supported yet")]);
     let per_host = vec![Thresholds::default()];
     let breakers = pb::CircuitBreakers { per_host_thresholds: per_host, ..Default::default() };
     let expected = "circuit_breakers.per_host_thresholds: not supported yet";
