@@ -49,6 +49,20 @@ fn a_route_means_what_it_says() {
         ),
         (one("timeout: 1500ms"), vec!["routes[0] -> @v1 100% timeout 1.5"]),
         (one("timeout: 0s"), vec!["routes[0] -> @v1 100% timeout 0"]),
+        (one("retries: {attempts: 2, idempotent: true}"), vec!["routes[0] -> @v1 100% retries 2 []"]),
+        (
+            one("timeout: 2s\nretries: {attempts: 10, perTryTimeout: 500ms, idempotent: true}"),
+            vec!["routes[0] -> @v1 100% timeout 2 retries 10 of 0.5 []"],
+        ),
+        (
+            one("timeout: 0s\nretries: {attempts: 1, perTryTimeout: 1h, idempotent: true}"),
+            vec!["routes[0] -> @v1 100% timeout 0 retries 1 of 3600 []"],
+        ),
+        (
+            one("retries: {attempts: 1, idempotent: [{attributes: {method: {prefix: get}}}, \
+                 {attributes: {Zone: {not: {}}, method: {exact: a}}}]}"),
+            vec!["routes[0] -> @v1 100% retries 1 [method^get] [!Zone?true method=a]"],
+        ),
         (one(&format!("mirror: {{host: {HOST}}}")), vec!["routes[0] -> @v1 100% copy @ 1000000"]),
         (
             one(&format!("mirror: {{host: {HOST}, subset: v2}}\nmirrorPercentage: {{value: 12.5}}")),
@@ -161,7 +175,7 @@ fn mistakes_are_named_with_their_place_and_what_would_be_right() {
         ),
         (
             one("wieght: 5"),
-            "33:5: error: MetaRouter shop/orders: spec.routes[0].wieght: no such field; there are match, mirror, mirrorPercentage, mirrorRequests, name, requestMutation, responseMutation, route, timeout",
+            "33:5: error: MetaRouter shop/orders: spec.routes[0].wieght: no such field; there are match, mirror, mirrorPercentage, mirrorRequests, name, requestMutation, responseMutation, retries, route, timeout",
         ),
         (
             one("match: {attributes: {method: {regex: '('}}}"),
@@ -196,6 +210,90 @@ fn mistakes_are_named_with_their_place_and_what_would_be_right() {
         let (_, said) = routes(&spec);
         assert_eq!(said, [expected], "{spec}");
     }
+}
+
+#[test]
+fn mistakes_in_retries_are_named_with_their_place_and_what_would_be_right() {
+    let with = |fields: &str| one(&format!("retries: {{{fields}}}"));
+    let get = "attributes: {method: {exact: get}}";
+    let rows = [
+        (with("idempotent: true"), "attempts: is missing"),
+        (with("attempts: 1"), "idempotent: is missing"),
+        (with("attempts: 0, idempotent: true"), "attempts: must be between 1 and 10, not 0"),
+        (with("attempts: 11, idempotent: true"), "attempts: must be between 1 and 10, not 11"),
+        (
+            with("attempts: 1, idempotent: true, perTryTimeout: soon"),
+            "perTryTimeout: \"soon\" is not a duration; write one such as 10s, 1500ms or 1h30m",
+        ),
+        (
+            with("attempts: 1, idempotent: true, perTryTimeout: 0s"),
+            "perTryTimeout: must be more than 0s; leave it out where a try has no limit of its own",
+        ),
+        (
+            format!("{}\n  timeout: 2s", with("attempts: 1, idempotent: true, perTryTimeout: 2s")),
+            "perTryTimeout: 2s is not less than the route's timeout, so that no try would come to an end by it",
+        ),
+        (
+            with("attempts: 1, idempotent: false"),
+            "idempotent: false leaves nothing to be tried again; leave `retries` out",
+        ),
+        (
+            with("attempts: 1, idempotent: []"),
+            "idempotent: is an empty list, which leaves nothing to be tried again; leave `retries` out",
+        ),
+        (
+            with("attempts: 1, idempotent: get"),
+            "idempotent: must be true, or a list such as [{attributes: {method: {prefix: get}}}]",
+        ),
+        (
+            with("attempts: 1, idempotent: {attributes: {}}"),
+            "idempotent: must be true, or a list such as [{attributes: {method: {prefix: get}}}]",
+        ),
+        (
+            with(&format!("attempts: 1, idempotent: [{}]", vec![format!("{{{get}}}"); 65].join(", "))),
+            "idempotent: has 65 items, must have at most 64",
+        ),
+        (
+            with("attempts: 1, idempotent: [{}]"),
+            "idempotent[0]: has no attributes, which every request would match; write `idempotent: true`",
+        ),
+        (with("attempts: 1, idempotent: [get]"), "idempotent[0]: must be an object, not a string"),
+        (
+            with("attempts: 1, idempotent: [{atributes: {}}]"),
+            "idempotent[0].atributes: no such field (did you mean `attributes`?)",
+        ),
+        (
+            with("attempts: 1, idempotent: [{attributes: {method: {suffix: x}}}]"),
+            "idempotent[0].attributes.method.suffix: no such field; there are exact, not, prefix, present, regex",
+        ),
+        (
+            with("attempts: 1, idempotent: [{attributes: {method: {exact: 5}}}]"),
+            "idempotent[0].attributes.method.exact: must be a string, not a number; put it in quotes",
+        ),
+        (
+            with(&format!(
+                "attempts: 1, idempotent: [{{{get}}}, {{attributes: {{method: {{regex: '('}}}}}}]"
+            )),
+            "idempotent[1].attributes.method.regex: \"(\" is not a regular expression: unclosed group",
+        ),
+        (
+            with(&format!("attempts: 1, idempotent: [{{{get}}}], retryOn: x")),
+            "retryOn: no such field; there are attempts, idempotent, perTryTimeout",
+        ),
+    ];
+    for (spec, expected) in rows {
+        let (routes, said) = routes(&spec);
+        let place = format!("error: MetaRouter shop/orders: spec.routes[0].retries.{expected}");
+        assert!(said.len() == 1 && said[0].ends_with(&place), "{spec}: {said:?}");
+        assert!(!routes.iter().any(|route| route.contains("retries 1")), "{spec}: {routes:?}");
+    }
+}
+
+#[test]
+fn a_mistake_in_retries_is_shown_where_it_stands() {
+    let (_, said) =
+        routes(&one("retries:\n  attempts: 1\n  idempotent:\n  - attributes: {method: {regex: '('}}"));
+    assert!(said[0].starts_with("36:37: error: "), "{said:?}");
 }
 
 #[test]

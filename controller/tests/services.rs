@@ -269,7 +269,7 @@ fn a_bad_endpoint_or_port_leaves_the_others() {
 fn a_rule_sets_what_its_clusters_do_and_a_subset_overrides_it_field_by_field() {
     let text = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: orders, namespace: shop}\nspec:\n  \
                 host: orders\n  trafficPolicy:\n    loadBalancer: {simple: ROUND_ROBIN}\n    connectionPool:\n      \
-                tcp: {maxConnections: 5, connectTimeout: 250ms, idleTimeout: 1m}\n      http: {http1MaxPendingRequests: 6}\n  \
+                tcp: {maxConnections: 5, connectTimeout: 250ms, idleTimeout: 1m}\n      http: {http1MaxPendingRequests: 6, maxRetries: 8}\n  \
                 subsets:\n  - name: v1\n    labels: {version: v1}\n    trafficPolicy:\n      loadBalancer: {simple: LEAST_CONN}\n      \
                 connectionPool:\n        tcp: {maxConnections: 0, idleTimeout: 0s}\n        http: {http2MaxRequests: 7}\n";
     let loaded = load(&documents(&[ORDERS, text])).unwrap();
@@ -278,10 +278,10 @@ fn a_rule_sets_what_its_clusters_do_and_a_subset_overrides_it_field_by_field() {
         lines_of(&loaded, "cluster"),
         [
             format!(
-                "cluster outbound|20880|v1|{HOST} dubbo EDS LEAST_REQUEST connect=0.25 connections=5 pending=6 requests=7"
+                "cluster outbound|20880|v1|{HOST} dubbo EDS LEAST_REQUEST connect=0.25 connections=5 pending=6 requests=7 retries=8"
             ),
             format!(
-                "cluster outbound|20880||{HOST} dubbo EDS ROUND_ROBIN connect=0.25 idle=60 connections=5 pending=6"
+                "cluster outbound|20880||{HOST} dubbo EDS ROUND_ROBIN connect=0.25 idle=60 connections=5 pending=6 retries=8"
             ),
         ]
     );

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use codec_api::Attribute;
-use meta_proxy::model::{Discovery, LoadBalancing, Route, RouteAction, Service};
+use meta_proxy::model::{Discovery, LoadBalancing, Retries, Route, RouteAction, Service};
 use meta_proxy::route::Attributes;
 use meta_proxy::xds::{Codecs, Entry, Listener, State};
 
@@ -103,6 +103,23 @@ fn describe(state: &State, route: &Route, text: &mut String) {
         Some(timeout) => writeln!(text, "timeout   {timeout:?}"),
         None => writeln!(text, "timeout   the protocol's default"),
     };
+    if let Some(retries) = &route.retries {
+        describe_retries(retries, text);
+    }
+}
+
+fn describe_retries(retries: &Retries, text: &mut String) {
+    let each = retries.per_try_timeout.map(|time| format!(", {time:?} for each")).unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "retries   {} after the first try{each}, of requests that are idempotent:",
+        retries.attempts
+    );
+    for requests in &retries.idempotent {
+        let all: Vec<_> = requests.iter().map(ToString::to_string).collect();
+        let _ =
+            writeln!(text, "          {}", if all.is_empty() { "any".to_owned() } else { all.join(" and ") });
+    }
 }
 
 fn describe_cluster(state: &State, what: &str, name: &str, share: &str, text: &mut String) {

@@ -66,6 +66,59 @@ fn an_explanation_says_what_is_hashed_and_what_is_copied() {
 }
 
 #[test]
+fn an_explanation_says_what_is_tried_again() {
+    let retries = "    retries: {attempts: 2, perTryTimeout: 500ms, idempotent: IDEMPOTENT}\n";
+    for (idempotent, words) in [
+        ("true", "          any\n"),
+        (
+            "[{attributes: {command: {exact: GET}}}, {attributes: {command: {not: {prefix: S}}, key: {regex: 'a|b'}}}]",
+            "          command exact \"GET\"\n          command not prefix \"S\" and key regex \"a|b\"\n",
+        ),
+    ] {
+        let router = format!("{ROUTER}{}", retries.replace("IDEMPOTENT", idempotent));
+        let (code, said) = metactl("explain", &[SERVICE, &router], &["--host", "cache.shop.example"]);
+        assert_eq!(code, Some(0));
+        let head = "retries   2 after the first try, 500ms for each, of requests that are idempotent:\n";
+        assert!(said.ends_with(&format!("{head}{words}")), "{said}");
+    }
+}
+
+#[test]
+fn the_example_of_the_document_is_accepted() {
+    let document =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/retries.md")).unwrap();
+    let block: Vec<_> = document
+        .lines()
+        .skip_while(|line| !line.starts_with("    routes:"))
+        .take_while(|line| line.starts_with("    "))
+        .map(|line| line.replace("orders.shop.example", "cache.shop.example"))
+        .collect();
+    let (head, _) = ROUTER.split_once("  routes:\n").unwrap();
+    let routes: String = block.iter().map(|line| format!("{}\n", &line[2..])).collect();
+    let service = SERVICE.replace("tcp-metaprotocol-redis", "tcp-metaprotocol-dubbo");
+    let (code, said) = metactl("validate", &[&service, &format!("{head}{routes}")], &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(routes.contains("retries:"), "{routes}");
+}
+
+#[test]
+fn retries_are_refused_where_keys_live_on_one_endpoint() {
+    let router = format!("{ROUTER}    retries: {{attempts: 1, idempotent: true}}\n");
+    let (code, said) = metactl("validate", &[SERVICE, &router, &rule("{httpHeaderName: key}")], &[]);
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains("is balanced by key, and what a key stands for lives on one endpoint only"),
+        "{said}"
+    );
+    let unknown = format!(
+        "{ROUTER}    retries: {{attempts: 1, idempotent: [{{attributes: {{method: {{exact: get}}}}}}]}}\n"
+    );
+    let (code, said) = metactl("validate", &[SERVICE, &unknown], &[]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("requests of redis have no attribute \"method\""), "{said}");
+}
+
+#[test]
 fn both_planes_refuse_what_cannot_be_hashed() {
     let (code, said) =
         metactl("validate", &[SERVICE, &rule("{httpHeaderName: key, maglev: {tableSize: 250}}")], &[]);

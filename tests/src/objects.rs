@@ -210,6 +210,7 @@ pub struct Route {
     mirrors_writes: bool,
     sets: Vec<(&'static str, String, String)>,
     timeout: Option<String>,
+    retries: Option<String>,
 }
 
 impl Route {
@@ -224,6 +225,7 @@ impl Route {
             mirrors_writes: false,
             sets: Vec::new(),
             timeout: None,
+            retries: None,
         }
     }
 
@@ -283,6 +285,13 @@ impl Route {
         self
     }
 
+    /// When its requests are tried again, such as `attempts: 2, idempotent: true`.
+    #[must_use]
+    pub fn retries(mut self, retries: &str) -> Self {
+        self.retries = Some(retries.to_owned());
+        self
+    }
+
     fn write(&self, host: &str, f: &mut Formatter<'_>) -> fmt::Result {
         let destination = |subset: &str| match subset {
             "" => format!("{{host: {host}}}"),
@@ -319,6 +328,9 @@ impl Route {
         }
         if let Some(timeout) = &self.timeout {
             writeln!(f, "    timeout: {timeout}")?;
+        }
+        if let Some(retries) = &self.retries {
+            writeln!(f, "    retries: {{{retries}}}")?;
         }
         Ok(())
     }
@@ -370,7 +382,8 @@ mod tests {
             .when("method", exact("create"))
             .when("zone", not(&prefix("\"a")))
             .mirror("v2", 12.5)
-            .timeout("200ms");
+            .timeout("200ms")
+            .retries("attempts: 2, idempotent: true");
         let text = Router::routes([route]).to_string();
         let routes = text.split_once("routes:\n").unwrap().1;
         let expected = r#"  - route:
@@ -384,6 +397,7 @@ mod tests {
     mirror: {host: orders.shop.example, subset: v2}
     mirrorPercentage: {value: 12.5}
     timeout: 200ms
+    retries: {attempts: 2, idempotent: true}
 "#;
         assert_eq!(routes, expected);
     }

@@ -172,6 +172,7 @@ fn cluster(cluster: &Cluster) -> String {
             ("connections", limits.max_connections),
             ("pending", limits.max_pending_requests),
             ("requests", limits.max_requests),
+            ("retries", limits.max_retries),
         ] {
             line += &limit.map_or_else(String::new, |limit| format!(" {name}={}", limit.value));
         }
@@ -193,6 +194,16 @@ fn route(route: &v1::Route) -> String {
     }
     if let Some(timeout) = &route.timeout {
         line += &format!(" timeout {}", seconds(timeout));
+    }
+    if let Some(retries) = &route.retries {
+        line += &format!(" retries {}", retries.attempts);
+        if let Some(timeout) = &retries.per_try_timeout {
+            line += &format!(" of {}", seconds(timeout));
+        }
+        for requests in &retries.idempotent {
+            let conditions: Vec<_> = requests.attributes.iter().map(matcher).collect();
+            line += &format!(" [{}]", conditions.join(" "));
+        }
     }
     if !route.misconfigured.is_empty() {
         line += &format!(" misconfigured {}", route.misconfigured);

@@ -1,5 +1,6 @@
 //! Ordered routes: what must hold of a request, and where it then goes.
 
+use std::fmt;
 use std::time::Duration;
 
 /// The routes of one host's port. The first that matches is taken.
@@ -80,6 +81,22 @@ pub struct AttributeMatcher {
     pub name: String,
     /// What must hold of it.
     pub matcher: Matcher,
+}
+
+impl fmt::Display for AttributeMatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (not, value) = match &self.matcher {
+            Matcher::Is(value) => ("", value),
+            Matcher::Not(value) => ("not ", value),
+        };
+        write!(f, "{} {not}", self.name)?;
+        match value {
+            ValueMatcher::Exact(text) => write!(f, "exact {text:?}"),
+            ValueMatcher::Prefix(text) => write!(f, "prefix {text:?}"),
+            ValueMatcher::Regex(text) => write!(f, "regex {text:?}"),
+            ValueMatcher::Present(present) => write!(f, "present: {present}"),
+        }
+    }
 }
 
 /// A condition on a value that may be missing.

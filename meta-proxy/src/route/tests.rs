@@ -5,7 +5,9 @@ use std::time::Duration;
 use codec_api::{Attribute, Found, Key, Kind, Message, Properties, Sharing, Span, Value};
 use proptest::prelude::*;
 
-use crate::model::{AttributeMatcher, Matcher, Route, RouteAction, RouteConfiguration, ValueMatcher};
+use crate::model::{
+    AttributeMatcher, Matcher, Retries, Route, RouteAction, RouteConfiguration, ValueMatcher,
+};
 use crate::route::{Attributes, Table};
 
 static PROPERTIES: Properties = Properties {
@@ -343,4 +345,32 @@ fn a_clone_answers_as_its_original_and_shares_what_was_compiled() {
     let clone = table.clone();
     assert!(std::ptr::eq(clone.wanted(), table.wanted()));
     assert_eq!(find(&clone, &call("", "", &[("user", "v1")])).0, Some(0));
+}
+
+#[test]
+fn a_request_may_be_sent_several_times_where_one_of_the_lists_holds() {
+    let retries = |idempotent| Some(Retries { attempts: 1, per_try_timeout: None, idempotent });
+    let mut configuration = configuration(vec![vec![]; 4]);
+    let [_, any, by_method, by_both] = configuration.routes.as_mut_slice() else { panic!("four routes") };
+    any.retries = retries(vec![vec![exact("method", "put")], vec![]]);
+    by_method.retries = retries(vec![vec![exact("method", "get")], vec![exact("Method", "find")]]);
+    let regex = |source: &str| Matcher::Is(ValueMatcher::Regex(source.to_owned()));
+    let zone = AttributeMatcher { name: "zone".to_owned(), matcher: regex("v1.*") };
+    by_both.retries = retries(vec![vec![zone, exact("method", "get")]]);
+    let table = Table::new(&configuration, &PROPERTIES).unwrap();
+    let rows = [
+        ("put", "v1", [false, true, false, false], false),
+        ("get", "v1", [false, true, true, true], true),
+        ("get", "v2", [false, true, true, false], true),
+        ("find", "v1", [false, true, true, false], false),
+    ];
+    for (method, zone, expected, walks) in rows {
+        let call = call("i", method, &[("zone", zone)]);
+        let mut reader = Reader::new(&call, &table);
+        let may_repeat = [0, 1, 2, 3].map(|route| table.may_repeat(route, &mut reader));
+        assert_eq!(may_repeat, expected, "{method} {zone}");
+        assert_eq!(reader.found.is_some(), walks, "looks behind the arguments only where the head fits");
+    }
+    assert_eq!([0, 1, 2, 3].map(|route| table.may_repeat_unseen(route)), [false, true, false, false]);
+    assert!(!table.may_repeat(9, &mut Reader::new(&call("i", "get", &[]), &table)));
 }

@@ -256,3 +256,63 @@ impl Retry {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn what_follows_a_try() {
+        let began = Instant::now();
+        let tries = |left, deadline: Option<u32>| Tries {
+            left,
+            pauses: 0,
+            per_try_timeout: None,
+            deadline: deadline.map(|deadline| began + deadline * MS),
+        };
+        let pause = 20 * MS;
+        let rows = [
+            // How it ended, tries left, deadline, another endpoint: at 100 milliseconds.
+            (Ended::ForGood, 3, None, true, Next::Tell),
+            (Ended::Badly, 3, None, true, Next::Again),
+            (Ended::Badly, 3, None, false, Next::After(pause)),
+            (Ended::Badly, 0, None, true, Next::Exhausted),
+            (Ended::Badly, 0, None, false, Next::Exhausted),
+            (Ended::Badly, 3, Some(100), true, Next::Tell),
+            (Ended::Badly, 0, Some(100), true, Next::Tell),
+            (Ended::Badly, 3, Some(101), true, Next::Again),
+            (Ended::Badly, 3, Some(120), false, Next::Tell),
+            (Ended::Badly, 3, Some(121), false, Next::After(pause)),
+            (Ended::Overloaded, 3, None, true, Next::Again),
+            (Ended::Overloaded, 3, None, false, Next::Tell),
+            (Ended::Overloaded, 0, None, true, Next::Exhausted),
+        ];
+        for (ended, left, deadline, has_other, expected) in rows {
+            let next = tries(left, deadline).next(ended, began + 100 * MS, has_other, pause);
+            assert_eq!(next, expected, "{ended:?} {left} {deadline:?} {has_other}");
+        }
+    }
+
+    #[test]
+    fn a_try_is_over_at_its_own_time_or_at_that_of_its_request() {
+        let now = Instant::now();
+        let rows = [
+            (None, None, None),
+            (Some(5), None, Some(5)),
+            (None, Some(7), Some(7)),
+            (Some(5), Some(7), Some(5)),
+            (Some(9), Some(7), Some(7)),
+        ];
+        for (per_try, deadline, expected) in rows {
+            let tries = Tries {
+                left: 1,
+                pauses: 0,
+                per_try_timeout: per_try.map(|time| time * MS),
+                deadline: deadline.map(|time: u32| now + time * MS),
+            };
+            assert_eq!(tries.deadline_of_next(now), expected.map(|time: u32| now + time * MS));
+        }
+    }
+}

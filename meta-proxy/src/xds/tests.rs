@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::xds::envoy::envoy::config::cluster::v3::Cluster;
+use ::xds::envoy::envoy::config::cluster::v3::{Cluster, cluster::LbPolicy};
 use ::xds::envoy::google::protobuf::value::Kind;
 use ::xds::v1::attribute_matcher::Matcher::{Exact, Regex};
 use ::xds::{Origin, Resource, ResourceType, Update, v1};
@@ -210,6 +210,46 @@ fn routes_are_compiled_for_the_protocols_of_the_listeners_that_name_them() {
     let table = |name: &str| Arc::clone(state.routes().next().unwrap().value.table(name).unwrap());
     let keys = |name: &str| table(name).wanted().iter().map(codec_api::Attribute::key).collect::<Vec<_>>();
     assert_ne!(keys("tiny"), keys("plain"), "method is a field of the head in one of them only");
+}
+
+#[test]
+fn retries_that_could_never_happen_are_refused() {
+    let matcher = matcher("colour", v1::attribute_matcher::Matcher::Exact("green".to_owned()));
+    let idempotent = vec![v1::Requests { attributes: vec![matcher] }];
+    let retries = v1::Retries { attempts: 1, idempotent, ..Default::default() };
+    let retried = v1::Route { retries: Some(retries), ..route("retried", &[("c", 100)]) };
+    let retried =
+        resource(ResourceType::Routes, "orders.shop_20880", &routes("orders.shop_20880", vec![retried]));
+    let of = |protocol: &str| v1::MetaProxy { protocol: protocol.to_owned(), ..meta_proxy() };
+    let listening = |protocol| resource(ResourceType::Listener, "orders", &listener("orders", &of(protocol)));
+    let hashing = |protocol: &str, attribute: &str| {
+        let mut message = cluster("c");
+        message.metadata = policy(&v1::ClusterPolicy {
+            protocol: protocol.to_owned(),
+            hash_attribute: attribute.to_owned(),
+            ..Default::default()
+        });
+        message.lb_policy = LbPolicy::RingHash.into();
+        resource(ResourceType::Cluster, "c", &message)
+    };
+    assert_eq!(
+        change(&mut state(vec![retried.clone()]), vec![listening("plain"), hashing("plain", "other")]),
+        [""; 0]
+    );
+    assert_eq!(
+        change(&mut state(vec![retried.clone()]), vec![listening("plain"), hashing("plain", "Command")]),
+        [
+            "routes orders.shop_20880: routes[0].retries: not supported: cluster c is balanced by command, and what a key stands for \
+          lives on one endpoint only"
+        ]
+    );
+    assert_eq!(
+        change(&mut state(vec![retried]), vec![listening("narrow")]),
+        [
+            "routes orders.shop_20880: routes[0].retries.idempotent[0].attributes[0].name: requests of narrow have no attribute \
+          \"colour\"; they have command"
+        ]
+    );
 }
 
 #[test]

@@ -141,6 +141,7 @@ async fn the_dumps_show_what_is_in_force() {
             .named("a")
             .when("zone", not(&prefix("x")))
             .timeout("2s")
+            .retries("attempts: 2, perTryTimeout: 500ms, idempotent: [{attributes: {method: {exact: get}}}]")
             .mirror("v2", 0.5),
         Route::to("v2").named("b"),
     ]);
@@ -166,11 +167,16 @@ async fn the_dumps_show_what_is_in_force() {
         "to": [{"cluster": cluster("v1"), "weight": 75}, {"cluster": cluster("v2"), "weight": 25}],
         "mirror": {"cluster": cluster("v2"), "millionths": 5000, "writes_only": false},
         "timeout_ms": 2000,
+        "retries": {
+            "attempts": 2,
+            "per_try_timeout_ms": 500,
+            "idempotent": [[{"attribute": "method", "is": {"exact": "get"}}]],
+        },
     });
     assert_eq!(*first, expected);
     let origin = config["routes"][0]["origins"][1].as_str().unwrap();
     assert!(
-        origin.starts_with("MetaRouter shop/orders (") && origin.ends_with("router.yaml:19)"),
+        origin.starts_with("MetaRouter shop/orders (") && origin.ends_with("router.yaml:20)"),
         "{origin}"
     );
     let shown = &config["clusters"][0];
