@@ -124,7 +124,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The refusal of a resource of `update`; of a route configuration, the origin is that of the route it names.
+    /// The refusal of a resource of `update`; of a route configuration, the origin is that of the route, or of the rate
+    /// limit, that it names.
     pub fn of(update: &Update, rejection: Rejection) -> Self {
         let is_it = |resource: &&Resource| resource.kind == rejection.kind && resource.name == rejection.name;
         let route = rejection
@@ -132,8 +133,14 @@ impl Refusal {
             .strip_prefix("routes[")
             .and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
         let index = route.filter(|_| rejection.kind == ResourceType::Routes).unwrap_or(0);
+        let is_of_limit = rejection.field.starts_with("local_rate_limit");
         let resource = update.changed.iter().find(is_it);
-        let origin = resource.and_then(|it| it.origins.get(index).or_else(|| it.origins.first())).cloned();
+        let origin = resource.and_then(|it| match is_of_limit {
+            // It stands behind those of the routes.
+            true => it.origins.last(),
+            false => it.origins.get(index).or_else(|| it.origins.first()),
+        });
+        let origin = origin.cloned();
         Self { rejection, origin }
     }
 }

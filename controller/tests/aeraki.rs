@@ -125,14 +125,23 @@ fn mirrors_and_mutations_are_served_and_exports_are_named() {
 }
 
 #[test]
-fn rate_limits_are_read_and_named() {
-    let said = with_router(
-        "
+fn local_rate_limits_are_served_and_global_ones_are_named() {
+    let local = "
   localRateLimit:
     tokenBucket: {maxTokens: 50, tokensPerFill: 50, fillInterval: 1s}
     conditions:
     - match: {attributes: {method: {exact: pay}}}
       tokenBucket: {maxTokens: 2, tokensPerFill: null, fillInterval: 500ms}
+";
+    let loaded = load(&documents(&[SERVICE, RULE, &format!("{ROUTER}{local}")])).unwrap();
+    assert_eq!(said(&loaded), Vec::<String>::new());
+    let name = "payments.bank.svc.cluster.local_20880";
+    assert_eq!(
+        lines_of(&loaded, "limit"),
+        [format!("limit {name} [method=pay] 2+1/0.5s"), format!("limit {name} else 50+50/1s")]
+    );
+    let said = with_router(
+        "
   globalRateLimit:
     domain: bank
     match: {attributes: {method: {regex: '.+'}}}
@@ -143,13 +152,7 @@ fn rate_limits_are_read_and_named() {
 ",
     );
     let object = "error: MetaRouter bank/payments: spec.";
-    assert_eq!(
-        said,
-        [
-            format!("{object}localRateLimit: not supported yet"),
-            format!("{object}globalRateLimit: not supported yet")
-        ]
-    );
+    assert_eq!(said, [format!("{object}globalRateLimit: not supported yet")]);
 }
 
 #[test]

@@ -100,6 +100,22 @@ fn a_route_means_what_it_says() {
 }
 
 #[test]
+fn a_destination_may_be_another_port() {
+    let more = "ports: [{number: 9, name: tcp-metaprotocol-dubbo-more, protocol: TCP}, ";
+    let service = ORDERS.replace("ports: [", more);
+    let spec = one(&format!("mirror: {{host: {HOST}, port: {{number: 20880}}}}"))
+        .replace("subset: v1", "port: {number: 9}");
+    let loaded = load(&documents(&[&service, SUBSETS, &router(&spec)])).unwrap();
+    assert_eq!(said(&loaded), Vec::<String>::new());
+    let line = |port: u16| {
+        format!(
+            "route {HOST}_{port} routes[0] -> outbound|9||{HOST} 100% copy outbound|20880||{HOST} 1000000"
+        )
+    };
+    assert_eq!(lines_of(&loaded, "route"), [line(20880), line(9)]);
+}
+
+#[test]
 fn a_route_with_a_mistake_answers_what_it_is_and_the_rest_serves() {
     let rows = [
         (
@@ -196,10 +212,6 @@ fn mistakes_are_named_with_their_place_and_what_would_be_right() {
         (
             "exportTo: ['.', web]".into(),
             "31:3: error: MetaRouter shop/orders: spec.exportTo: not supported yet, unless it is [\"*\"] or [\".\"]",
-        ),
-        (
-            "localRateLimit: {tokenBucket: {maxTokens: 1, fillInterval: 1s}}".into(),
-            "31:3: error: MetaRouter shop/orders: spec.localRateLimit: not supported yet",
         ),
         (
             "globalRateLimit: {domain: a}".into(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AttributeMatch, RouteMatch};
 
-/// Limits that each proxy keeps by itself.
+/// Limits that each proxy keeps by itself, for each port of the host. At least one of its fields is set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LocalRateLimit {
@@ -16,7 +16,7 @@ pub struct LocalRateLimit {
     pub token_bucket: Option<TokenBucket>,
     /// The first condition that matches decides which bucket a request takes its token from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 1000))]
     pub conditions: Vec<ConditionalBucket>,
 }
 
@@ -24,14 +24,14 @@ pub struct LocalRateLimit {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConditionalBucket {
-    /// Which requests.
+    /// Which requests. `{}`: all.
     #[serde(rename = "match")]
     pub matches: RouteMatch,
     /// Their bucket.
     pub token_bucket: TokenBucket,
 }
 
-/// A bucket that holds up to `max_tokens` and gets `tokens_per_fill` more every `fill_interval`.
+/// A bucket that is full at first and gets `tokensPerFill` more every `fillInterval`, never above `maxTokens`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenBucket {
@@ -42,7 +42,7 @@ pub struct TokenBucket {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<i64>", range(min = 1, max = 4_294_967_295_u32))]
     pub tokens_per_fill: Option<u32>,
-    /// Time between fills, such as `1s`.
+    /// Time between fills, such as `1s`: from `50ms` to 30 days.
     #[schemars(length(min = 2, max = 32))]
     pub fill_interval: String,
 }

@@ -32,6 +32,8 @@ pub enum Failure {
     TooManyPending,
     /// The cluster's limit on outstanding requests is reached.
     TooManyRequests,
+    /// The service's rate limit is reached.
+    RateLimited,
     /// The client went away.
     Cancelled,
     /// The codec refused the message by its head.
@@ -50,6 +52,7 @@ impl Failure {
             Self::UpstreamProtocol => Flag::UpstreamProtocolError,
             Self::Timeout => Flag::UpstreamTimeout,
             Self::TooManyConnections | Self::TooManyPending | Self::TooManyRequests => Flag::UpstreamOverflow,
+            Self::RateLimited => Flag::RateLimited,
             Self::Cancelled => Flag::DownstreamConnectionTermination,
             Self::Refused(_) => Flag::DownstreamProtocolError,
         }
@@ -65,6 +68,7 @@ impl Failure {
             Self::ConnectionLost | Self::UpstreamProtocol => Cause::ConnectionLost,
             Self::Timeout => Cause::Timeout,
             Self::TooManyConnections | Self::TooManyPending | Self::TooManyRequests => Cause::Overload,
+            Self::RateLimited => Cause::RateLimited,
             Self::Cancelled => return None,
             Self::Refused(cause) => cause,
         })
@@ -87,6 +91,7 @@ impl Failure {
             Self::TooManyConnections => "the cluster's limit on connections is reached",
             Self::TooManyPending => "the cluster's limit on waiting requests is reached",
             Self::TooManyRequests => "the cluster's limit on outstanding requests is reached",
+            Self::RateLimited => "the rate limit of this service is reached",
             Self::Cancelled => "the client went away",
             Self::Refused(_) => "the message was refused",
         }
@@ -115,6 +120,8 @@ pub enum Flag {
     UpstreamTimeout,
     /// `UO`
     UpstreamOverflow,
+    /// `RL`
+    RateLimited,
     /// `DC`
     DownstreamConnectionTermination,
     /// `DPE`
@@ -123,7 +130,7 @@ pub enum Flag {
 
 impl Flag {
     /// All of them, in declaration order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NoRoute,
         Self::NoCluster,
         Self::NoHealthyUpstream,
@@ -132,6 +139,7 @@ impl Flag {
         Self::UpstreamProtocolError,
         Self::UpstreamTimeout,
         Self::UpstreamOverflow,
+        Self::RateLimited,
         Self::DownstreamConnectionTermination,
         Self::DownstreamProtocolError,
     ];
@@ -147,6 +155,7 @@ impl Flag {
             Self::UpstreamProtocolError => "UPE",
             Self::UpstreamTimeout => "UT",
             Self::UpstreamOverflow => "UO",
+            Self::RateLimited => "RL",
             Self::DownstreamConnectionTermination => "DC",
             Self::DownstreamProtocolError => "DPE",
         }

@@ -9,6 +9,7 @@ pub mod xds;
 pub mod downstream;
 pub mod serve;
 pub mod snapshot;
+pub mod rate_limit;
 pub mod route;
 pub mod upstream;
 pub mod exchange;

@@ -338,3 +338,26 @@ fn an_endpoint_that_goes_away_gets_nothing_while_there_is_another() {
         assert!(accepted.try_recv().is_err(), "nobody connected to it again");
     });
 }
+
+#[test]
+fn a_connection_without_requests_closes_after_its_clusters_idle_time() {
+    run(async {
+        let mut world = World::new();
+        let mut accepted = world.accepting("all", 1);
+        world.route(None, "all");
+        world.upstream_idle_timeout = Some(Duration::from_secs(10));
+        world.apply();
+        let mut client = world.client();
+        client.asks(1, "get").await;
+        let mut endpoint = accepted.recv().await.unwrap();
+        endpoint.answers("get").await;
+        client.gets(1).await;
+        let start = Instant::now();
+        endpoint.sees_the_end().await;
+        let idle = start.elapsed();
+        assert!(idle >= Duration::from_secs(9) && idle <= Duration::from_secs(12), "{idle:?}");
+        client.asks(2, "get").await;
+        accepted.recv().await.unwrap().answers("get").await;
+        client.gets(2).await;
+    });
+}

@@ -6,8 +6,10 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use codec_api::Attribute;
-use meta_proxy::model::{Discovery, LoadBalancing, Retries, Route, RouteAction, Service};
-use meta_proxy::route::Attributes;
+use meta_proxy::model::{
+    Discovery, LoadBalancing, RateLimit, Retries, Route, RouteAction, Service, TokenBucket,
+};
+use meta_proxy::route::{Attributes, Explanation};
 use meta_proxy::xds::{Codecs, Entry, Listener, State};
 
 use crate::cli::Explain;
@@ -37,6 +39,9 @@ fn explanation(state: &State, explain: &Explain) -> Result<(String, bool), Strin
         let _ = writeln!(text, "routes    {}: missing or refused", service.routes);
         return Ok((text, false));
     };
+    if let Some(limit) = &routes.value.model.rate_limit {
+        describe_limit(limit, &table.explain_limit(&mut Given(&explain.attributes)), &mut text);
+    }
     let _ = writeln!(text, "routes    {}", service.routes);
     let explained = table.explain(&mut Given(&explain.attributes));
     for line in explained.to_string().lines() {
@@ -74,6 +79,30 @@ fn find_service<'a>(
             Err(format!("no service {}; there are: {}", explain.host, known.join(", ")))
         }
     }
+}
+
+/// Which bucket the request takes its token from, and why.
+fn describe_limit(limit: &RateLimit, explained: &Explanation, text: &mut String) {
+    let mut label = "limit    ";
+    for tried in &explained.tried {
+        let _ = match &tried.failed {
+            Some(failed) => writeln!(text, "{label} conditions[{}]: {failed}", tried.route),
+            None => writeln!(text, "{label} conditions[{}]: matches", tried.route),
+        };
+        label = "         ";
+    }
+    let bucket = match explained.chosen {
+        Some(index) => limit.conditions.get(index).map(|condition| condition.bucket),
+        None => limit.default,
+    };
+    let _ = match bucket {
+        Some(TokenBucket { max_tokens, tokens_per_fill, fill_interval }) => writeln!(
+            text,
+            "{label} {} of {max_tokens} tokens, {tokens_per_fill} more every {fill_interval:?}",
+            if explained.chosen.is_some() { "its bucket" } else { "the default bucket" },
+        ),
+        None => writeln!(text, "{label} none: there is no default bucket"),
+    };
 }
 
 fn origin<T>(entry: &Entry<T>, index: usize) -> String {

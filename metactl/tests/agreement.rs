@@ -21,6 +21,15 @@ fn both_planes_have_the_same_limits_for_regular_expressions() {
 }
 
 #[test]
+fn both_planes_have_the_same_limits_for_rate_limits() {
+    use controller::translate as control;
+    use meta_proxy::xds as proxy;
+    assert_eq!(control::CONDITIONS_LIMIT, proxy::LIMIT_CONDITIONS_LIMIT);
+    assert_eq!(control::FILL_INTERVAL_FLOOR, proxy::FILL_INTERVAL_FLOOR);
+    assert_eq!(control::FILL_INTERVAL_LIMIT, proxy::DURATION_LIMIT);
+}
+
+#[test]
 fn both_planes_have_the_same_limits_for_rings_and_tables() {
     use controller::translate as control;
     use meta_proxy::upstream as proxy;

@@ -1,4 +1,4 @@
-//! What `metactl explain` and `metactl validate` say of clusters that hash and of mirrors of writes.
+//! What `metactl explain` and `metactl validate` say of clusters that hash, of mirrors of writes and of rate limits.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
@@ -136,4 +136,56 @@ fn a_mirror_of_writes_is_refused_where_nobody_tells_them_from_others() {
     assert_eq!(code, Some(1));
     assert!(said.contains("codec dubbo does not tell requests that change data from others"), "{said}");
     assert!(said.contains("MetaRouter shop/cache"), "{said}");
+}
+
+/// The example of the document about rate limits.
+fn documented_limit() -> String {
+    let document =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rate-limits.md"));
+    let document = document.unwrap();
+    let (_, rest) = document.split_once("```yaml\n").unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn an_explanation_says_which_bucket_a_request_takes_from() {
+    let service = SERVICE.replace("cache", "orders").replace("redis", "dubbo");
+    let router = documented_limit();
+    let explain = |words: &[&str]| {
+        let words = [&["--host", "orders.shop.example"], words].concat();
+        let (code, said) = metactl("explain", &[&service, &router], &words);
+        assert_eq!(code, Some(0), "{said}");
+        let lines = said.lines().skip_while(|line| !line.starts_with("limit ")).map(str::to_owned);
+        lines.take_while(|line| !line.starts_with("routes ")).collect::<Vec<_>>()
+    };
+    let first = "limit     conditions[0]: method is \"getOrder\", needs exact \"createOrder\"";
+    let second = "          conditions[1]: batchJob is missing, needs exact \"true\"";
+    let default = "          the default bucket of 1000 tokens, 1000 more every 1s";
+    assert_eq!(explain(&["--attr", "method=getOrder"]), [first, second, default]);
+    let conditional =
+        ["limit     conditions[0]: matches", "          its bucket of 50 tokens, 5 more every 100ms"];
+    assert_eq!(explain(&["--attr", "method=createOrder", "--attr", "batchJob=true"]), conditional);
+    // As the document shows it.
+    let document =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rate-limits.md"));
+    let shown = explain(&["--attr", "method=getOrder", "--attr", "batchJob=true"]).join("\n    ");
+    assert!(document.unwrap().ends_with(&format!("    {shown}\n")), "{shown}");
+}
+
+#[test]
+fn a_request_that_no_condition_of_a_limit_matches_may_be_free() {
+    let router = ROUTER.replace(
+        "  routes:",
+        "  localRateLimit:\n    conditions:\n    - match: {attributes: {command: {exact: KEYS}}}\n      tokenBucket: {maxTokens: 1, fillInterval: 1s}\n  routes:",
+    );
+    let words = ["--host", "cache.shop.example", "--attr", "command=GET"];
+    let (code, said) = metactl("explain", &[SERVICE, &router], &words);
+    assert_eq!(code, Some(0));
+    assert!(said.contains("needs exact \"KEYS\"\n          none: there is no default bucket\n"), "{said}");
+    // Nothing of this name is ever seen: that such a condition limits nobody is said.
+    let (code, said) = metactl("validate", &[SERVICE, &router.replace("{command:", "{comand:")], &[]);
+    assert_eq!(code, Some(1));
+    let text =
+        "local_rate_limit.conditions[0].attributes[0].name: requests of redis have no attribute \"comand\"";
+    assert!(said.contains(text) && said.contains("MetaRouter shop/cache"), "{said}");
 }

@@ -162,12 +162,13 @@ pub struct Router {
     host: String,
     routes: Vec<Route>,
     options: Option<String>,
+    limit: Option<String>,
 }
 
 impl Router {
     /// Of the service that most scenarios are about, with these routes.
     pub fn routes(routes: impl IntoIterator<Item = Route>) -> Self {
-        Self { host: HOST.to_owned(), routes: routes.into_iter().collect(), options: None }
+        Self { host: HOST.to_owned(), routes: routes.into_iter().collect(), options: None, limit: None }
     }
 
     /// The same of another host.
@@ -187,6 +188,15 @@ impl Router {
     }
 }
 
+impl Router {
+    /// Limits how many requests may pass, such as `tokenBucket: {maxTokens: 5, fillInterval: 1s}`.
+    #[must_use]
+    pub fn limit(mut self, limit: &str) -> Self {
+        self.limit = Some(limit.to_owned());
+        self
+    }
+}
+
 impl Display for Router {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "apiVersion: metaprotocol.aeraki.io/v1alpha1\nkind: MetaRouter")?;
@@ -195,7 +205,10 @@ impl Display for Router {
         if let Some(options) = &self.options {
             writeln!(f, "  options: {{{options}}}")?;
         }
-        writeln!(f, "  routes:")?;
+        if let Some(limit) = &self.limit {
+            writeln!(f, "  localRateLimit: {{{limit}}}")?;
+        }
+        writeln!(f, "  routes:{}", if self.routes.is_empty() { " []" } else { "" })?;
         self.routes.iter().try_for_each(|route| route.write(&self.host, f))
     }
 }

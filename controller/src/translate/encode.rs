@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::model::{
     Action, AttributeMatcher, Balancing, Cluster, ClusterId, Discovery, Endpoints, Listener, Matcher,
-    Retries, Route, RouteConfiguration, Settings, Traced, ValueMatcher,
+    RateLimit, Retries, Route, RouteConfiguration, Settings, TokenBucket, Traced, ValueMatcher,
 };
 
 /// Name of our filter in a listener.
@@ -66,9 +66,29 @@ pub(crate) fn listener(traced: &Traced<Listener>) -> Resource {
 }
 
 pub(crate) fn routes(traced: &Traced<RouteConfiguration>) -> Resource {
-    let RouteConfiguration { name, routes } = &traced.value;
-    let message = v1::RouteConfiguration { name: name.clone(), routes: routes.iter().map(route).collect() };
+    let RouteConfiguration { name, routes, rate_limit } = &traced.value;
+    let message = v1::RouteConfiguration {
+        name: name.clone(),
+        routes: routes.iter().map(route).collect(),
+        local_rate_limit: rate_limit.as_ref().map(local_rate_limit),
+    };
     resource(ResourceType::Routes, name.clone(), traced, &message)
+}
+
+fn local_rate_limit(limit: &RateLimit) -> v1::LocalRateLimit {
+    let bucket = |bucket: &TokenBucket| v1::TokenBucket {
+        max_tokens: bucket.max_tokens,
+        tokens_per_fill: bucket.tokens_per_fill,
+        fill_interval: Some(duration(bucket.fill_interval)),
+    };
+    let condition = |(matchers, own): &(Vec<AttributeMatcher>, TokenBucket)| v1::ConditionalBucket {
+        attributes: matchers.iter().map(attribute).collect(),
+        token_bucket: Some(bucket(own)),
+    };
+    v1::LocalRateLimit {
+        token_bucket: limit.default.as_ref().map(bucket),
+        conditions: limit.conditions.iter().map(condition).collect(),
+    }
 }
 
 fn route(route: &Route) -> v1::Route {

@@ -170,6 +170,9 @@ mod tests {
             (json!({ "regex": "a|b" }), is(ValueMatcher::Regex("a|b".into()))),
             (json!({ "not": {} }), not(ValueMatcher::Present(true))),
             (json!({ "not": { "exact": "a" } }), not(ValueMatcher::Exact("a".into()))),
+            (json!({ "not": { "prefix": "a" } }), not(ValueMatcher::Prefix("a".into()))),
+            (json!({ "not": { "regex": "a|b" } }), not(ValueMatcher::Regex("a|b".into()))),
+            (json!({ "not": { "present": false } }), not(ValueMatcher::Present(false))),
         ];
         for (json, expected) in rows {
             assert_eq!(condition(&json), Ok(expected), "{json}");

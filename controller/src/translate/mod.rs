@@ -1,8 +1,8 @@
 //! Objects become resources: a pure function of all objects, with everything there is to say about them.
 //!
 //! Stages, each a file: `protocols` (what ports may speak), `services` (hosts, addresses, ports, endpoints), `rules`
-//! and `balancing` (subsets and policies), `routers` (which `MetaRouter` serves a host), `routes`, `retries` and `matchers` (what a route
-//! means),
+//! and `balancing` (subsets and policies), `routers` (which `MetaRouter` serves a host), `limits` (how many requests
+//! pass), `routes`, `retries` and `matchers` (what a route means),
 //! `clusters` and `listeners` (what the routes need), `encode` (the wire). `model` is what they build; versions are its
 //! hashes. A mistake never stops the rest: see [`Translation::failed`].
 
@@ -10,6 +10,7 @@ mod listeners;
 mod clusters;
 mod routes;
 mod routers;
+mod limits;
 mod rules;
 mod balancing;
 mod services;
@@ -29,6 +30,7 @@ use crate::object::{Key, Objects};
 use crate::status::{Diagnostic, Severity};
 
 pub use balancing::{RING_SIZE_LIMIT, TABLE_SIZE_LIMIT};
+pub use limits::{CONDITIONS_LIMIT, FILL_INTERVAL_FLOOR, FILL_INTERVAL_LIMIT};
 pub use matchers::{REGEX_LENGTH_LIMIT, REGEX_NEST_LIMIT, REGEX_SIZE_LIMIT};
 
 /// What the translation is told beside the objects.

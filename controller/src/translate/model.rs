@@ -40,6 +40,23 @@ pub(crate) struct ListenerService {
 pub(crate) struct RouteConfiguration {
     pub(crate) name: String,
     pub(crate) routes: Vec<Route>,
+    /// How many requests may pass; `None`: all.
+    pub(crate) rate_limit: Option<RateLimit>,
+}
+
+/// The first condition that holds decides which bucket a request takes its token from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct RateLimit {
+    pub(crate) conditions: Vec<(Vec<AttributeMatcher>, TokenBucket)>,
+    /// For requests that no condition holds of; `None`: those are not limited.
+    pub(crate) default: Option<TokenBucket>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TokenBucket {
+    pub(crate) max_tokens: u32,
+    pub(crate) tokens_per_fill: u32,
+    pub(crate) fill_interval: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

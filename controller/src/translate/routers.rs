@@ -1,15 +1,16 @@
 //! Which `MetaRouter` serves a host: the oldest of those that may.
 //!
-//! A `MetaRouter` with something in it that is not supported yet, outside of its routes, serves nothing: half of what was
-//! asked for could be worse than none of it.
+//! A `MetaRouter` with something in it that is not supported yet, outside of its routes, or with a mistake in its rate
+//! limit, serves nothing: half of what was asked for could be worse than none of it.
 
 use std::collections::BTreeMap;
 
 use crds::{FreeForm, MetaRouterSpec};
 
-use super::Options;
+use super::model::RateLimit;
 use super::report::Report;
 use super::services::{Service, Services};
+use super::{Options, limits};
 use crate::object::{Object, Objects};
 use crate::tree::FieldPath;
 
@@ -18,6 +19,8 @@ use crate::tree::FieldPath;
 pub(crate) struct Routers<'a> {
     /// Those that serve, by host.
     serving: BTreeMap<&'a str, &'a Object<MetaRouterSpec>>,
+    /// Of those, by host.
+    rate_limits: BTreeMap<&'a str, RateLimit>,
     /// The others, and the host that each is for, where that is served: their routes are read as well, so that all
     /// their mistakes are told at once.
     idle: Vec<(&'a Object<MetaRouterSpec>, Option<&'a str>)>,
@@ -33,7 +36,9 @@ impl<'a> Routers<'a> {
         let mut all = Self::default();
         for object in &objects.routers {
             let place = FieldPath::spec().field("hosts");
-            let is_supported = is_supported(object, report);
+            let rate_limit = limits::read(object, report);
+            // Both are looked at, so that all mistakes are told at once.
+            let is_sound = is_supported(object, report) && rate_limit.is_ok();
             let [host] = object.spec.hosts.as_slice() else {
                 let message = format!("must hold exactly one host, not {}", object.spec.hosts.len());
                 report.error(object, &place, message);
@@ -48,11 +53,12 @@ impl<'a> Routers<'a> {
                 continue;
             };
             let refusal = refusal(object, service, options).or_else(|| {
-                let winner = all.serving.get(service.host).filter(|_| is_supported)?;
+                let winner = all.serving.get(service.host).filter(|_| is_sound)?;
                 Some(format!("host {host} is routed by {} already, which is older", winner.describe()))
             });
-            if refusal.is_none() && is_supported {
+            if refusal.is_none() && is_sound {
                 all.serving.insert(service.host, object);
+                all.rate_limits.extend(rate_limit.ok().flatten().map(|limit| (service.host, limit)));
             } else {
                 all.idle.push((object, Some(service.host)));
             }
@@ -71,6 +77,11 @@ impl<'a> Routers<'a> {
     /// The `MetaRouter` that serves a host.
     pub(crate) fn get(&self, host: &str) -> Option<&'a Object<MetaRouterSpec>> {
         self.serving.get(host).copied()
+    }
+
+    /// How many requests of each of a host's ports may pass; `None`: all.
+    pub(crate) fn rate_limit(&self, host: &str) -> Option<&RateLimit> {
+        self.rate_limits.get(host)
     }
 
     /// Options of a protocol's codec for connections from clients of a host.
@@ -118,7 +129,6 @@ fn is_supported(object: &Object<MetaRouterSpec>, report: &mut Report) -> bool {
             !spec.gateways.is_empty(),
             "not supported yet; remove it to serve these routes to other clients",
         ),
-        ("localRateLimit", spec.local_rate_limit.is_some(), "not supported yet"),
         ("globalRateLimit", spec.global_rate_limit.is_some(), "not supported yet"),
         (
             "exportTo",

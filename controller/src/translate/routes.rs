@@ -43,8 +43,11 @@ pub(crate) fn all(
     for service in services.iter() {
         for port in &service.ports {
             let name = xds::names::route_config(service.host, port.number);
-            let mut all =
-                Traced { value: RouteConfiguration { name, routes: Vec::new() }, origins: Vec::new() };
+            let rate_limit = routers.rate_limit(service.host).cloned();
+            let mut all = Traced {
+                value: RouteConfiguration { name, routes: Vec::new(), rate_limit },
+                origins: Vec::new(),
+            };
             match routers.get(service.host) {
                 Some(router) if !router.spec.routes.is_empty() => {
                     let mut reader =
@@ -58,6 +61,9 @@ pub(crate) fn all(
                     all.value.routes.push(default_route(service, port));
                     all.origins.push(service.object.origin(&port.path));
                 }
+            }
+            if let Some(router) = routers.get(service.host).filter(|_| all.value.rate_limit.is_some()) {
+                all.origins.push(router.origin(&FieldPath::spec().field("localRateLimit")));
             }
             configurations.push(all);
         }

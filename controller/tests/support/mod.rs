@@ -96,7 +96,10 @@ pub fn render(resource: &Resource) -> Vec<String> {
         }
         ResourceType::Routes => {
             let routes = v1::RouteConfiguration::decode(body).unwrap();
-            routes.routes.iter().map(|entry| format!("route {} {}", routes.name, route(entry))).collect()
+            let limits = routes.local_rate_limit.iter().flat_map(limits);
+            let limits = limits.map(|line| format!("limit {} {line}", routes.name));
+            let lines = routes.routes.iter().map(|entry| format!("route {} {}", routes.name, route(entry)));
+            lines.chain(limits).collect()
         }
     }
 }
@@ -209,6 +212,21 @@ fn route(route: &v1::Route) -> String {
         line += &format!(" misconfigured {}", route.misconfigured);
     }
     line
+}
+
+/// A line for each condition, and one for the default bucket.
+fn limits(limit: &v1::LocalRateLimit) -> Vec<String> {
+    let bucket = |bucket: Option<&v1::TokenBucket>| {
+        let bucket = bucket.unwrap();
+        let interval = seconds(bucket.fill_interval.as_ref().unwrap());
+        format!("{}+{}/{interval}s", bucket.max_tokens, bucket.tokens_per_fill)
+    };
+    let condition = |one: &v1::ConditionalBucket| {
+        let all: Vec<_> = one.attributes.iter().map(matcher).collect();
+        format!("[{}] {}", all.join(" "), bucket(one.token_bucket.as_ref()))
+    };
+    let default = limit.token_bucket.as_ref().map(|one| format!("else {}", bucket(Some(one))));
+    limit.conditions.iter().map(condition).chain(default).collect()
 }
 
 fn matcher(attribute: &v1::AttributeMatcher) -> String {

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
+use crate::error::Flag;
 use crate::model::{
-    AttributeMatcher, Discovery, LoadBalancing, Matcher, Mirror, Retries, Route, RouteAction, ValueMatcher,
-    WeightedCluster,
+    AttributeMatcher, Discovery, LoadBalancing, Matcher, Mirror, RateLimit, Retries, Route, RouteAction,
+    TokenBucket, ValueMatcher, WeightedCluster,
 };
 use crate::snapshot::ClusterSpec;
 use crate::telemetry::{Counter, EndpointSeries, Outcome, Telemetry};
@@ -41,7 +43,8 @@ pub fn config(published: &Published) -> Value {
     let routes = state.routes().map(|entry| {
         let model = &entry.value.model;
         let routes: Vec<_> = model.routes.iter().map(route).collect();
-        described(entry, json!({ "name": model.name, "routes": routes }))
+        let rate_limit = model.rate_limit.as_ref().map(|limit| rate_limit(limit, |_| None));
+        described(entry, json!({ "name": model.name, "routes": routes, "rate_limit": rate_limit }))
     });
     let clusters = state.clusters().map(|entry| {
         let model = &entry.value.model;
@@ -120,6 +123,29 @@ fn retries(retries: &Retries) -> Value {
     })
 }
 
+/// A rate limit, and the tokens that are in the bucket of each condition, and of none, where somebody knows.
+fn rate_limit(limit: &RateLimit, tokens: impl Fn(Option<usize>) -> Option<u32>) -> Value {
+    let bucket = |bucket: &TokenBucket, tokens: Option<u32>| {
+        let mut value = json!({
+            "max_tokens": bucket.max_tokens,
+            "tokens_per_fill": bucket.tokens_per_fill,
+            "fill_interval_ms": bucket.fill_interval.as_millis() as u64,
+        });
+        if let Some(tokens) = tokens {
+            value["tokens"] = json!(tokens);
+        }
+        value
+    };
+    let conditions = limit.conditions.iter().enumerate().map(|(index, one)| {
+        let matchers: Vec<_> = one.matchers.iter().map(condition).collect();
+        json!({ "match": matchers, "bucket": bucket(&one.bucket, tokens(Some(index))) })
+    });
+    json!({
+        "conditions": conditions.collect::<Vec<_>>(),
+        "bucket": limit.default.as_ref().map(|default| bucket(default, tokens(None))),
+    })
+}
+
 fn mirror(mirror: &Mirror) -> Value {
     json!({
         "cluster": mirror.cluster,
@@ -183,18 +209,21 @@ pub fn clusters(published: &Published, telemetry: &Telemetry) -> Value {
 
 /// Every service's routes in order, with how often each was taken.
 pub fn routes(published: &Published, telemetry: &Telemetry) -> Value {
-    let mut taken: BTreeMap<(String, String, String), u64> = BTreeMap::new();
+    // What passed, and what was refused by the rate limit, by listener, service and route.
+    let mut taken: BTreeMap<(String, String, String), (u64, u64)> = BTreeMap::new();
     for (key, series) in telemetry.all_requests() {
-        let count: u64 = series
-            .iter()
-            .map(|one| {
-                Outcome::all().map(|outcome| one.count(outcome) + one.count_exhausted(outcome)).sum::<u64>()
-            })
-            .sum();
-        *taken
-            .entry((key.listener.to_string(), key.service.to_string(), key.route.to_string()))
-            .or_default() += count;
+        let key = (key.listener.to_string(), key.service.to_string(), key.route.to_string());
+        let (passed, limited) = taken.entry(key).or_default();
+        for outcome in Outcome::all() {
+            let counted = series.iter().map(|one| one.count(outcome) + one.count_exhausted(outcome));
+            let count = counted.sum::<u64>();
+            match outcome {
+                Outcome::Failed(Flag::RateLimited) => *limited += count,
+                _ => *passed += count,
+            }
+        }
     }
+    let now = Instant::now();
     let mut services = Vec::new();
     for listener in published.snapshot.listeners.values() {
         for service in &listener.services {
@@ -204,15 +233,22 @@ pub fn routes(published: &Published, telemetry: &Telemetry) -> Value {
             };
             let routes = service.routes.iter().flat_map(|routes| &routes.model.routes).map(|one| {
                 let mut value = route(one);
-                value["requests"] = json!(count(&one.name));
+                value["requests"] = json!(count(&one.name).0);
                 value
             });
+            let buckets = service.routes.as_ref().and_then(|routes| {
+                let (limit, buckets) = (routes.model.rate_limit.as_ref()?, routes.buckets.as_ref()?);
+                Some(rate_limit(limit, |condition| Some(buckets.of(condition)?.tokens(now))))
+            });
+            let (unmatched, limited) = count("-");
             services.push(json!({
                 "listener": listener.model.name,
                 "service": service.model.host,
                 "arrived": service.routes.is_some(),
                 "routes": routes.collect::<Vec<_>>(),
-                "unmatched": count("-"),
+                "unmatched": unmatched,
+                "rate_limit": buckets,
+                "limited": limited,
             }));
         }
     }

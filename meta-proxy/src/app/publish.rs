@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
+use crate::rate_limit::Buckets;
 use crate::snapshot::{ClusterSpec, ListenerSpec, RoutesSpec, ServiceSpec, Snapshot};
 use crate::upstream::{Settings, Usage};
 use crate::xds::{Cluster, Listener, State};
@@ -12,8 +15,16 @@ use super::dns::Resolver;
 /// keep what they made of it.
 pub fn publish(state: &State, resolver: &Resolver, old: &Snapshot) -> Arc<Snapshot> {
     let mut snapshot = Snapshot::default();
+    let now = Instant::now();
+    for entry in state.routes() {
+        let model = &entry.value.model;
+        if let Some(limit) = &model.rate_limit {
+            let buckets = Buckets::new(limit, old.buckets.get(&model.name), now);
+            snapshot.buckets.insert(model.name.clone(), buckets);
+        }
+    }
     for entry in state.listeners() {
-        let spec = listener(state, &entry.value);
+        let spec = listener(state, &snapshot, &entry.value);
         let name = entry.value.model.name.clone();
         let kept = old.listeners.get(&name).filter(|old| is_same(old, &spec)).cloned();
         snapshot.listeners.insert(name, kept.unwrap_or_else(|| Arc::new(spec)));
@@ -27,12 +38,13 @@ pub fn publish(state: &State, resolver: &Resolver, old: &Snapshot) -> Arc<Snapsh
     Arc::new(snapshot)
 }
 
-fn listener(state: &State, listener: &Listener) -> ListenerSpec {
+fn listener(state: &State, snapshot: &Snapshot, listener: &Listener) -> ListenerSpec {
     let service = |service: &crate::model::Service| ServiceSpec {
         model: service.clone(),
         routes: state.routes_of(service).and_then(|entry| {
             let table = state.table_of(listener, service)?;
-            Some(RoutesSpec { model: entry.value.served().clone(), table: table.clone() })
+            let buckets = snapshot.buckets.get(&service.routes).cloned();
+            Some(RoutesSpec { model: entry.value.served().clone(), table: table.clone(), buckets })
         }),
     };
     ListenerSpec {

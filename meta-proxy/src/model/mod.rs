@@ -6,10 +6,12 @@
 
 mod cluster;
 mod listener;
+mod rate_limit;
 mod route;
 
 pub use cluster::{Cluster, Discovery, Endpoint, Endpoints, HostPort, Limits, LoadBalancing};
 pub use listener::{Listener, Service};
+pub use rate_limit::{ConditionalBucket, RateLimit, TokenBucket};
 pub use route::{
     AttributeMatcher, Matcher, Mirror, Retries, Route, RouteAction, RouteConfiguration, ValueMatcher,
     WeightedCluster,

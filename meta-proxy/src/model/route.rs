@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::RateLimit;
+
 /// The routes of one host's port. The first that matches is taken.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RouteConfiguration {
@@ -10,6 +12,8 @@ pub struct RouteConfiguration {
     pub name: String,
     /// In order.
     pub routes: Vec<Route>,
+    /// How many requests may pass; `None`: all.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// One route.

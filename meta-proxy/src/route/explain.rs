@@ -5,7 +5,7 @@ use std::fmt;
 /// Characters of an actual value that are shown.
 const SHOWN: usize = 200;
 
-/// The routes that were tried for a request, in order.
+/// The routes, or conditions of a rate limit, that were tried for a request, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// Up to the chosen route, or all.

@@ -16,7 +16,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::literal::Extractor;
 
-use crate::model::{Matcher, RouteConfiguration, ValueMatcher};
+use crate::model::{AttributeMatcher, Matcher, RouteConfiguration, ValueMatcher};
 
 /// Bytes that an expression may have as text.
 pub const REGEX_LENGTH_LIMIT: usize = 4096;
@@ -88,12 +88,26 @@ impl Regexes {
 
     /// Compiles every expression of `configuration` that it does not hold yet.
     pub(crate) fn compile_all(&mut self, configuration: &RouteConfiguration) -> Result<(), RegexError> {
-        for (number, route) in configuration.routes.iter().enumerate() {
+        let routes = configuration.routes.iter().map(|route| {
             let of_retries = route.retries.iter().flat_map(|retries| retries.idempotent.iter().flatten());
-            for (matcher, condition) in route.matchers.iter().chain(of_retries).enumerate() {
+            route.matchers.iter().chain(of_retries)
+        });
+        let limits = configuration.rate_limit.iter().flat_map(|limit| &limit.conditions);
+        self.compile_lists("routes", routes)?;
+        self.compile_lists("rate_limit.conditions", limits.map(|condition| condition.matchers.iter()))
+    }
+
+    fn compile_lists<'a, L: Iterator<Item = &'a AttributeMatcher>>(
+        &mut self,
+        what: &'static str,
+        lists: impl Iterator<Item = L>,
+    ) -> Result<(), RegexError> {
+        for (list, matchers) in lists.enumerate() {
+            for (matcher, condition) in matchers.enumerate() {
                 let (Matcher::Is(value) | Matcher::Not(value)) = &condition.matcher;
                 if let ValueMatcher::Regex(source) = value {
-                    self.compile(source).map_err(|reason| RegexError { route: number, matcher, reason })?;
+                    let place = || format!("{what}[{list}].matchers[{matcher}]");
+                    self.compile(source).map_err(|reason| RegexError { place: place(), reason })?;
                 }
             }
         }
@@ -115,17 +129,15 @@ impl Regexes {
 /// An expression that does not compile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegexError {
-    /// Index of its route.
-    pub route: usize,
-    /// Index of its matcher among those of the route and, after them, of its retries.
-    pub matcher: usize,
+    /// Where it stands, such as `routes[1].matchers[0]`; the matchers of a route's retries come after its own.
+    pub place: String,
     /// What is wrong with it.
     pub reason: String,
 }
 
 impl fmt::Display for RegexError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "routes[{}].matchers[{}]: {}", self.route, self.matcher, self.reason)
+        write!(f, "{}: {}", self.place, self.reason)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A route configuration, compiled for one protocol.
+//! A route configuration, compiled for one protocol: its routes, and the conditions of its rate limit.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use crate::route::regex::{Regex, RegexError, Regexes};
 use crate::route::selector::Selector;
 use crate::route::{Attributes, REGEX_VALUE_LIMIT};
 
-/// An ordered list of routes that finds the first one that matches.
+/// An ordered list of routes that finds the first one that matches, and the same of a rate limit's conditions. Both are
+/// about the same attributes, so that a request is looked into once for both.
 ///
 /// A clone shares everything but the memory that regular expressions are matched with. Each worker keeps a clone of
 /// its own, so that no two of them ever wait for each other.
@@ -31,6 +32,10 @@ struct Compiled {
     unconditional: Option<usize>,
     /// Of each route: which requests may be sent several times; `None`: none.
     repeatable: Box<[Option<Repeatable>]>,
+    /// The conditions of the rate limit.
+    limits: Selector,
+    /// The first of them that holds of every request.
+    unconditional_limit: Option<usize>,
     names: Box<[Box<str>]>,
     /// Sources of the expressions.
     sources: Box<[Arc<str>]>,
@@ -77,6 +82,9 @@ impl Table {
                 requests.map(|matchers| wanted.conditions(matchers, &regexes)).collect::<Vec<_>>()
             }));
         }
+        let limits = configuration.rate_limit.iter().flat_map(|limit| &limit.conditions);
+        let limits: Vec<_> =
+            limits.map(|condition| wanted.conditions(&condition.matchers, &regexes)).collect();
         let wanted: Box<[Attribute]> = wanted.attributes.into();
         let repeatable = repeatable.into_iter().map(|requests| {
             let requests = requests?;
@@ -92,6 +100,8 @@ impl Table {
             unconditional: routes.iter().position(Vec::is_empty),
             repeatable: repeatable.collect(),
             selector: Selector::new(routes, &wanted),
+            unconditional_limit: limits.iter().position(Vec::is_empty),
+            limits: Selector::new(limits, &wanted),
             wanted,
             names: configuration.routes.iter().map(|route| route.name.as_str().into()).collect(),
             sources,
@@ -138,18 +148,43 @@ impl Table {
         matches!(self.compiled.repeatable.get(route), Some(Some(Repeatable::All)))
     }
 
+    /// Index of the first condition of the rate limit that holds of a request with these attributes.
+    pub fn find_limit<A: Attributes + ?Sized>(&self, attributes: &mut A) -> Option<usize> {
+        self.compiled.limits.find(self.scope(), attributes).map(|condition| condition as usize)
+    }
+
+    /// The same for a request whose attributes cannot be seen.
+    pub fn find_unconditional_limit(&self) -> Option<usize> {
+        self.compiled.unconditional_limit
+    }
+
     /// Tells which routes were tried for a request with these attributes, and why those before the chosen one did not
     /// match. Chooses as [`find`](Self::find) does, but goes through all routes and conditions in order.
     pub fn explain<A: Attributes + ?Sized>(&self, attributes: &mut A) -> Explanation {
+        self.explain_list(&self.compiled.selector, &self.compiled.names, attributes)
+    }
+
+    /// The same of the conditions of the rate limit, which have no names.
+    pub fn explain_limit<A: Attributes + ?Sized>(&self, attributes: &mut A) -> Explanation {
+        self.explain_list(&self.compiled.limits, &[], attributes)
+    }
+
+    fn explain_list<A: Attributes + ?Sized>(
+        &self,
+        list: &Selector,
+        names: &[Box<str>],
+        attributes: &mut A,
+    ) -> Explanation {
         let mut tried = Vec::new();
-        for (route, name) in (0..).zip(&self.compiled.names) {
-            let conditions = self.compiled.selector.conditions(route);
+        for route in 0..list.len() {
+            let conditions = list.conditions(route as u32);
             let failed = conditions.iter().find(|condition| !condition.holds(self.scope(), attributes));
             let failed = failed.map(|condition| self.failed(condition, attributes));
             let matches = failed.is_none();
-            tried.push(Tried { route: route as usize, name: name.to_string(), failed });
+            let name = names.get(route).map(ToString::to_string).unwrap_or_default();
+            tried.push(Tried { route, name, failed });
             if matches {
-                return Explanation { tried, chosen: Some(route as usize) };
+                return Explanation { tried, chosen: Some(route) };
             }
         }
         Explanation { tried, chosen: None }

@@ -6,7 +6,8 @@ use codec_api::{Attribute, Found, Key, Kind, Message, Properties, Sharing, Span,
 use proptest::prelude::*;
 
 use crate::model::{
-    AttributeMatcher, Matcher, Retries, Route, RouteAction, RouteConfiguration, ValueMatcher,
+    AttributeMatcher, ConditionalBucket, Matcher, RateLimit, Retries, Route, RouteAction, RouteConfiguration,
+    TokenBucket, ValueMatcher,
 };
 use crate::route::{Attributes, Table};
 
@@ -163,6 +164,7 @@ fn configuration(routes: Vec<Vec<AttributeMatcher>>) -> RouteConfiguration {
         retries: None,
     };
     RouteConfiguration {
+        rate_limit: None,
         name: "shop_20880".to_owned(),
         routes: routes.into_iter().enumerate().map(route).collect(),
     }
@@ -212,6 +214,30 @@ proptest! {
             prop_assert_eq!(tried.route, number);
             prop_assert_eq!(tried.failed.is_none(), found == Some(number));
         }
+    }
+
+    #[test]
+    fn conditions_of_a_limit_hold_as_those_of_routes_do(
+        limits in configurations(),
+        configuration in configurations(),
+        calls in prop::collection::vec(calls(), 8),
+    ) {
+        let bucket = TokenBucket { max_tokens: 1, tokens_per_fill: 1, fill_interval: Duration::from_secs(1) };
+        let condition =
+            |route: &Route| ConditionalBucket { matchers: route.matchers.clone(), bucket };
+        let rate_limit =
+            Some(RateLimit { conditions: limits.routes.iter().map(condition).collect(), default: None });
+        let table = Table::new(&RouteConfiguration { rate_limit, ..configuration.clone() }, &PROPERTIES).unwrap();
+        for call in &calls {
+            let mut reader = Reader::new(call, &table);
+            let (expected, _) = read_from_the_top(&limits, call);
+            prop_assert_eq!(table.find_limit(&mut reader), expected, "{:?}", call);
+            prop_assert_eq!(table.explain_limit(&mut Reader::new(call, &table)).chosen, expected);
+            // One look at the request serves both.
+            prop_assert_eq!(table.find(&mut reader), read_from_the_top(&configuration, call).0, "{:?}", call);
+        }
+        let expected = limits.routes.iter().position(|route| route.matchers.is_empty());
+        prop_assert_eq!(table.find_unconditional_limit(), expected);
     }
 
     #[test]
@@ -330,7 +356,6 @@ fn a_regex_that_does_not_compile_names_its_route_and_matcher() {
     };
     let error = Table::new(&configuration(vec![vec![], vec![exact("method", "a"), broken]]), &PROPERTIES)
         .unwrap_err();
-    assert_eq!((error.route, error.matcher), (1, 1));
     assert_eq!(
         error.to_string(),
         "routes[1].matchers[1]: the regular expression does not compile: unclosed group (column 1)"

@@ -3,6 +3,7 @@
 //! Both are synchronous. A request leaves [`request`] encoded for an endpoint, waiting for a connection, or answered;
 //! its end comes back to [`response`], from whichever task finds it.
 
+mod limit;
 mod pinned;
 mod retry;
 mod spread;
@@ -50,10 +51,7 @@ pub fn request(asked: &Asked<'_>) {
     }
     let route = match find_route(asked, service) {
         Ok(route) => route,
-        Err(failure) => {
-            let exchange = begin(asked, service, None, method);
-            return exchange.end(End::Failed(failure, Some(&why_unrouted(asked, service, failure))));
-        }
+        Err(failure) => return turn_away(asked, service, method, failure),
     };
     let cluster = match choose_cluster(route, asked) {
         Ok(cluster) => cluster,
@@ -106,15 +104,26 @@ pub fn refuse(listener: &ListenerView, client: &Rc<Client>, rejected: &codec_api
     exchange.end(End::Failed(Failure::Refused(rejected.cause), Some(&rejected.text)));
 }
 
+/// Ends a request that goes nowhere.
+#[cold]
+fn turn_away(asked: &Asked<'_>, service: &ServiceView, method: Option<&[u8]>, failure: Failure) {
+    let exchange = begin(asked, service, None, method);
+    match failure {
+        Failure::RateLimited => exchange.end(End::Failed(failure, None)),
+        _ => exchange.end(End::Failed(failure, Some(&why_unrouted(asked, service, failure)))),
+    }
+}
+
+/// The route of a request that its service's limit lets pass.
 #[inline]
 fn find_route<'a>(asked: &Asked<'_>, service: &'a ServiceView) -> Result<&'a RouteView, Failure> {
     let Some(table) = &service.table else {
         return Err(if service.is_known { Failure::NoRouteConfiguration } else { Failure::NoRoute });
     };
-    let index = if asked.message.opaque.is_some() {
-        table.find_unconditional()
-    } else {
-        look_up(asked, table, |attributes| table.find(attributes))
+    let index = match &service.buckets {
+        Some(buckets) => limit::find(asked, table, buckets)?,
+        None if asked.message.opaque.is_some() => table.find_unconditional(),
+        None => look_up(asked, table, |attributes| table.find(attributes)),
     };
     index.and_then(|index| service.routes.get(index)).ok_or(Failure::NoRoute)
 }

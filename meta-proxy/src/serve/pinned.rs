@@ -1,25 +1,22 @@
 //! Requests of a client that is pinned to one upstream connection: they go there or nowhere.
 
-use codec_api::{Affinity, Cause, Spread};
+use codec_api::{Cause, Spread};
 
 use crate::error::Failure;
 use crate::exchange::{End, Line};
 use crate::snapshot::{RouteView, ServiceView, Targets};
 
-use super::{Asked, begin, find_route, why_unrouted};
+use super::limit::is_about_pin;
+use super::{Asked, begin, find_route, turn_away};
 
 /// Serves one request on its client's pin, whatever clusters its route leads to: a transaction is not torn apart by
 /// routes. A request that no route matches is refused here as elsewhere, but for what belongs to the pin itself.
 pub(super) fn request(asked: &Asked<'_>, service: &ServiceView, method: Option<&[u8]>) {
     let Some(pin) = asked.client.pin() else { return };
-    let is_about_pin = matches!(asked.message.flow.affinity, Affinity::Pin | Affinity::Unpin);
     let route = match find_route(asked, service) {
         Ok(route) => Some(route),
-        Err(_) if is_about_pin => None,
-        Err(failure) => {
-            let exchange = begin(asked, service, None, method);
-            return exchange.end(End::Failed(failure, Some(&why_unrouted(asked, service, failure))));
-        }
+        Err(_) if is_about_pin(asked) => None,
+        Err(failure) => return turn_away(asked, service, method, failure),
     };
     let mut exchange = begin(asked, service, route, method);
     if let Some(RouteView { edits, targets, .. }) = route {

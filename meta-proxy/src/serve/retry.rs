@@ -144,6 +144,7 @@ impl Ended {
                 | Failure::TooManyConnections
                 | Failure::TooManyPending
                 | Failure::TooManyRequests
+                | Failure::RateLimited
                 | Failure::Cancelled
                 | Failure::Refused(_) => Self::ForGood,
             },

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use codec_api::{Factory, Properties};
 
 use crate::model;
+use crate::rate_limit::Buckets;
 use crate::route::Table;
 use crate::upstream::Settings;
 
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub listeners: BTreeMap<String, Arc<ListenerSpec>>,
     /// By name.
     pub clusters: BTreeMap<String, ClusterSpec>,
+    /// Of route configurations that limit requests, by name.
+    pub buckets: BTreeMap<String, Arc<Buckets>>,
 }
 
 /// A listener and what its services are routed by.
@@ -58,6 +61,8 @@ pub struct RoutesSpec {
     pub model: Arc<model::RouteConfiguration>,
     /// As compiled for the listener's protocol.
     pub table: Arc<Table>,
+    /// What its requests take their tokens from; `None`: they are not limited.
+    pub buckets: Option<Arc<Buckets>>,
 }
 
 /// A cluster and its endpoints.

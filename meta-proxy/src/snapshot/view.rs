@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use crate::exchange::{Edits, SharedEdits, Tally};
 use crate::local::Local;
 use crate::model::{self, RouteAction};
+use crate::rate_limit::Buckets;
 use crate::route::Table;
 use crate::telemetry::RequestKey;
 use crate::upstream::Cluster;
@@ -59,6 +60,8 @@ pub struct ServiceView {
     pub is_known: bool,
     /// Its routes, compiled; `None`: they have not arrived or were refused.
     pub table: Option<Table>,
+    /// What requests take their tokens from; `None`: they are not limited.
+    pub buckets: Option<Arc<Buckets>>,
     /// In the order of the table.
     pub routes: Vec<RouteView>,
     /// Requests that no route matches.
@@ -263,6 +266,7 @@ impl ServiceView {
             host: host.into(),
             is_known: true,
             table: routes.map(|routes| Table::clone(&routes.table)),
+            buckets: routes.and_then(|routes| routes.buckets.clone()),
             routes: routes.map(views).unwrap_or_default(),
             unmatched: SeriesByMethod::new(labels("-")),
             source: routes.cloned(),

@@ -131,6 +131,10 @@ pub(crate) fn seconds(seconds: i64) -> Option<protobuf::Duration> {
     Some(protobuf::Duration { seconds, nanos: 0 })
 }
 
+pub(crate) fn millis(millis: i32) -> Option<protobuf::Duration> {
+    Some(protobuf::Duration { seconds: 0, nanos: millis * 1_000_000 })
+}
+
 pub(crate) fn options(fields: &[(&str, protobuf::value::Kind)]) -> Option<protobuf::Struct> {
     let value = |kind: &protobuf::value::Kind| protobuf::Value { kind: Some(kind.clone()) };
     Some(protobuf::Struct {
@@ -193,7 +197,7 @@ pub(crate) fn route(name: &str, clusters: &[(&str, u32)]) -> v1::Route {
 }
 
 pub(crate) fn routes(name: &str, routes: Vec<v1::Route>) -> v1::RouteConfiguration {
-    v1::RouteConfiguration { name: name.to_owned(), routes }
+    v1::RouteConfiguration { name: name.to_owned(), routes, local_rate_limit: None }
 }
 
 pub(crate) fn policy(policy: &v1::ClusterPolicy) -> Option<core::Metadata> {

@@ -65,6 +65,12 @@ pub(super) fn misfits(
                 tell("mirror.writes_only", listeners().find_map(without_writes));
             }
         }
+        for (field, matcher) in limits(&entry.value.model) {
+            let unfit = listeners().find_map(|listener| without_attribute(listener, &matcher.name));
+            let rejection =
+                |message| Rejection { kind: ResourceType::Routes, name: name.clone(), field, message };
+            found.extend(unfit.map(rejection));
+        }
     }
     found
 }
@@ -121,6 +127,16 @@ fn without_others(cluster: &Cluster) -> Option<String> {
         "not supported: cluster {} is balanced by {keys}, and what a key stands for lives on one endpoint only",
         model.name
     ))
+}
+
+/// What the conditions of a rate limit are about, and where that stands. One that never holds limits nothing; the rest of
+/// its limit stays in force.
+fn limits(model: &model::RouteConfiguration) -> impl Iterator<Item = (String, &model::AttributeMatcher)> {
+    let conditions = model.rate_limit.iter().flat_map(|limit| limit.conditions.iter().enumerate());
+    conditions.flat_map(|(index, condition)| {
+        let place = move |place| format!("local_rate_limit.conditions[{index}].attributes[{place}].name");
+        condition.matchers.iter().enumerate().map(move |(at, matcher)| (place(at), matcher))
+    })
 }
 
 fn targets(route: &model::Route) -> impl Iterator<Item = &str> {

@@ -14,7 +14,8 @@ use crate::route::{Regexes, Table};
 pub struct Entry<T> {
     /// As the control plane numbers it.
     pub version: String,
-    /// The objects that it was built from; for routes, one per route, in order.
+    /// The objects that it was built from; for routes, one per route, in order, and then one of the rate limit, if there
+    /// is one.
     pub origins: Arc<[Origin]>,
     /// The resource. What it shares stays the same, pointer for pointer, while its content does.
     pub value: T,

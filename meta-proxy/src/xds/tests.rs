@@ -11,7 +11,7 @@ use crate::model::RouteAction;
 use crate::xds::State;
 use crate::xds::fixtures::{
     assignment, cluster, codecs, lb_endpoint, listener, matcher, meta_proxy, options, policy, resource,
-    route, routes, service,
+    route, routes, seconds, service,
 };
 
 fn orders() -> Resource {
@@ -347,19 +347,33 @@ fn a_condition_on_an_attribute_that_no_request_has_is_refused_where_the_protocol
         attributes: vec![present("Command"), present("comand")],
         ..route("conditional", &[("c", 100)])
     };
+    let bucket = v1::TokenBucket { max_tokens: 1, tokens_per_fill: 1, fill_interval: seconds(1) };
+    let condition =
+        |name| v1::ConditionalBucket { attributes: vec![present(name)], token_bucket: Some(bucket.clone()) };
+    let limited = v1::RouteConfiguration {
+        local_rate_limit: Some(v1::LocalRateLimit {
+            token_bucket: None,
+            conditions: vec![condition("command"), condition("comand")],
+        }),
+        ..routes(name, vec![conditional])
+    };
     let narrow =
         v1::MetaProxy { protocol: "narrow".to_owned(), services: vec![service("", name)], ..meta_proxy() };
     let both = |proxy| {
         vec![
             resource(ResourceType::Listener, "orders", &listener("orders", proxy)),
-            resource(ResourceType::Routes, name, &routes(name, vec![conditional.clone()])),
+            resource(ResourceType::Routes, name, &limited),
         ]
     };
     let mut state = state(vec![orders_cluster()]);
     let refusals = change(&mut state, both(&narrow));
-    let [refusal] = refusals.as_slice() else { panic!("{refusals:?}") };
-    let expected = "routes orders.shop_20880: routes[0].attributes[1].name: requests of narrow have no attribute \"comand\"; they have ";
-    assert!(refusal.starts_with(expected), "{refusal}");
+    let places = ["routes[0].attributes[1]", "local_rate_limit.conditions[1].attributes[0]"];
+    assert_eq!(refusals.len(), places.len(), "{refusals:?}");
+    for (refusal, place) in refusals.iter().zip(places) {
+        let why = "requests of narrow have no attribute \"comand\"; they have ";
+        let expected = format!("routes orders.shop_20880: {place}.name: {why}");
+        assert!(refusal.starts_with(&expected), "{refusal}");
+    }
     assert_eq!(change(&mut state, both(&meta_proxy())), [""; 0], "others may have any");
 }
 

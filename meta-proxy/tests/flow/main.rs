@@ -12,6 +12,7 @@ mod dedicated;
 mod half_closed;
 mod in_order;
 mod last_write;
+mod limits;
 mod ownership;
 mod pins;
 mod pool;

@@ -12,15 +12,17 @@ use codec_api::{Conduct, Options, Order, Sharing};
 use meta_proxy::downstream::{Seat, Worker};
 use meta_proxy::local::Local;
 use meta_proxy::model::{
-    AttributeMatcher, Cluster, Discovery, Endpoint, Limits, Listener, LoadBalancing, Matcher, Mirror, Route,
-    RouteAction, RouteConfiguration, Service, ValueMatcher, WeightedCluster,
+    AttributeMatcher, Cluster, Discovery, Endpoint, Limits, Listener, LoadBalancing, Matcher, Mirror,
+    RateLimit, Route, RouteAction, RouteConfiguration, Service, ValueMatcher, WeightedCluster,
 };
+use meta_proxy::rate_limit::Buckets;
 use meta_proxy::route::Table;
 use meta_proxy::snapshot::{ClusterSpec, ListenerSpec, RoutesSpec, ServiceSpec, Snapshot};
 use meta_proxy::telemetry::{Outcome, Telemetry};
 use meta_proxy::upstream::Settings;
 use meta_proxy::wire::{BoxStream, Connecting, Connector};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::actor::Actor;
 use super::tiny::{PROPERTIES, Tiny};
@@ -75,8 +77,11 @@ pub struct World {
     pub worker: Rc<Worker>,
     pub telemetry: Arc<Telemetry>,
     pub routes: Vec<Route>,
+    pub rate_limit: Option<RateLimit>,
     pub limits: Limits,
     pub idle_timeout: Option<Duration>,
+    /// How long an upstream connection without requests is kept.
+    pub upstream_idle_timeout: Option<Duration>,
     /// How an endpoint is chosen.
     pub balancing: LoadBalancing,
     /// How clients' connections behave; of upstream ones, all but the order.
@@ -88,6 +93,7 @@ pub struct World {
     endpoints: Rc<Endpoints>,
     clusters: BTreeMap<String, Vec<SocketAddr>>,
     usage: RefCell<HashMap<String, Settings>>,
+    buckets: RefCell<Option<Arc<Buckets>>>,
 }
 
 /// Address of endpoint number `number`.
@@ -107,8 +113,10 @@ impl World {
             worker,
             telemetry,
             routes: Vec::new(),
+            rate_limit: None,
             limits: Limits::default(),
             idle_timeout: None,
+            upstream_idle_timeout: None,
             balancing: LoadBalancing::LeastRequest,
             conduct: Conduct::default(),
             upstream_order: Order::ById,
@@ -116,6 +124,7 @@ impl World {
             endpoints,
             clusters: BTreeMap::new(),
             usage: RefCell::default(),
+            buckets: RefCell::default(),
         }
     }
 
@@ -203,7 +212,15 @@ impl World {
 
     /// Lets the worker serve what has been set up.
     pub fn apply(&self) {
-        let model = Arc::new(RouteConfiguration { name: "shop_1".to_owned(), routes: self.routes.clone() });
+        self.worker.apply(&self.snapshot());
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let model = Arc::new(RouteConfiguration {
+            name: "shop_1".to_owned(),
+            routes: self.routes.clone(),
+            rate_limit: self.rate_limit.clone(),
+        });
         let table = Arc::new(Table::new(&model, &PROPERTIES).unwrap());
         let service = Service { name: None, routes: "shop_1".to_owned(), host: "shop".to_owned() };
         let listener = Listener {
@@ -214,6 +231,10 @@ impl World {
             services: vec![service.clone()],
             idle_timeout: self.idle_timeout,
         };
+        let mut known = self.buckets.borrow_mut();
+        let buckets =
+            self.rate_limit.as_ref().map(|limit| Buckets::new(limit, known.as_ref(), Instant::now()));
+        known.clone_from(&buckets);
         let mut conduct = self.conduct;
         if self.dedicated {
             conduct.sharing = Some(Sharing::PerDownstream);
@@ -223,7 +244,10 @@ impl World {
             protocol: "tiny".into(),
             properties: &PROPERTIES,
             factory: Arc::new(Tiny { conduct }),
-            services: vec![ServiceSpec { model: service, routes: Some(RoutesSpec { model, table }) }],
+            services: vec![ServiceSpec {
+                model: service,
+                routes: Some(RoutesSpec { model, table, buckets }),
+            }],
         };
         let mut snapshot = Snapshot::default();
         snapshot.listeners.insert("front".to_owned(), Arc::new(spec));
@@ -231,7 +255,7 @@ impl World {
             let endpoints = addresses.iter().map(|address| Endpoint { address: *address }).collect();
             snapshot.clusters.insert(name.clone(), ClusterSpec { settings: self.settings(name), endpoints });
         }
-        self.worker.apply(&snapshot);
+        snapshot
     }
 
     fn settings(&self, name: &str) -> Settings {
@@ -242,7 +266,7 @@ impl World {
             discovery: Discovery::Assigned(name.to_owned()),
             balancing: self.balancing.clone(),
             connect_timeout: Duration::from_secs(1),
-            idle_timeout: None,
+            idle_timeout: self.upstream_idle_timeout,
             limits: self.limits,
         };
         let mut conduct = self.conduct;
@@ -257,8 +281,21 @@ impl World {
 
     /// A client of the listener.
     pub fn client(&self) -> Actor {
+        Self::client_of(&self.worker)
+    }
+
+    /// A client that another worker serves, which has been given what has been set up.
+    pub fn client_elsewhere(&self) -> Actor {
+        let local = Rc::new(Local::new(1, 7, 64 << 20, self.telemetry.clone()));
+        let worker = Worker::new(local, Rc::new(Pipes(self.endpoints.clone())));
+        worker.start_housekeeping();
+        worker.apply(&self.snapshot());
+        Self::client_of(&worker)
+    }
+
+    fn client_of(worker: &Rc<Worker>) -> Actor {
         let (ours, theirs) = tokio::io::duplex(PIPE);
-        self.worker.serve("front", Box::new(theirs), endpoint_address(9), Seat::default());
+        worker.serve("front", Box::new(theirs), endpoint_address(9), Seat::default());
         Actor::new(ours)
     }
 

@@ -7,6 +7,7 @@ mod attachments;
 mod change;
 mod drain;
 mod failure;
+mod limits;
 mod retries;
 mod hostile;
 mod tools;

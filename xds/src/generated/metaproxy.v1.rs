@@ -45,11 +45,58 @@ pub struct RouteConfiguration {
     pub name: ::prost::alloc::string::String,
     #[prost(message, repeated, tag = "2")]
     pub routes: ::prost::alloc::vec::Vec<Route>,
+    /// How many requests each proxy lets pass. Absent: all.
+    #[prost(message, optional, tag = "3")]
+    pub local_rate_limit: ::core::option::Option<LocalRateLimit>,
 }
 impl ::prost::Name for RouteConfiguration {
 const NAME: &'static str = "RouteConfiguration";
 const PACKAGE: &'static str = "metaproxy.v1";
 fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.RouteConfiguration".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.RouteConfiguration".into() }}
+/// A request takes one token before its route is looked for, and is refused where there is none. Buckets are shared by
+/// all connections of a process, and keep their fill while they do not change.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LocalRateLimit {
+    /// For requests that no condition matches. Absent: those are not limited, and there is a condition.
+    #[prost(message, optional, tag = "1")]
+    pub token_bucket: ::core::option::Option<TokenBucket>,
+    /// The first that matches decides which bucket the token is taken from.
+    #[prost(message, repeated, tag = "2")]
+    pub conditions: ::prost::alloc::vec::Vec<ConditionalBucket>,
+}
+impl ::prost::Name for LocalRateLimit {
+const NAME: &'static str = "LocalRateLimit";
+const PACKAGE: &'static str = "metaproxy.v1";
+fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.LocalRateLimit".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.LocalRateLimit".into() }}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ConditionalBucket {
+    /// All must hold. Empty: every message matches.
+    #[prost(message, repeated, tag = "1")]
+    pub attributes: ::prost::alloc::vec::Vec<AttributeMatcher>,
+    #[prost(message, optional, tag = "2")]
+    pub token_bucket: ::core::option::Option<TokenBucket>,
+}
+impl ::prost::Name for ConditionalBucket {
+const NAME: &'static str = "ConditionalBucket";
+const PACKAGE: &'static str = "metaproxy.v1";
+fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.ConditionalBucket".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.ConditionalBucket".into() }}
+/// Full at first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TokenBucket {
+    /// What it holds; at least 1.
+    #[prost(uint32, tag = "1")]
+    pub max_tokens: u32,
+    /// What it gets each time, as far as it has room; at least 1.
+    #[prost(uint32, tag = "2")]
+    pub tokens_per_fill: u32,
+    /// From 50 ms to 30 days.
+    #[prost(message, optional, tag = "3")]
+    pub fill_interval: ::core::option::Option<::envoy_types::pb::google::protobuf::Duration>,
+}
+impl ::prost::Name for TokenBucket {
+const NAME: &'static str = "TokenBucket";
+const PACKAGE: &'static str = "metaproxy.v1";
+fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.TokenBucket".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.TokenBucket".into() }}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Route {
     #[prost(string, tag = "1")]

@@ -16,9 +16,11 @@ use codec_api::{Options, Side};
 use meta_proxy::downstream::{Seat, Worker};
 use meta_proxy::local::Local;
 use meta_proxy::model::{
-    AttributeMatcher, Cluster, Discovery, Endpoint, Limits, Listener, LoadBalancing, Matcher, Route,
-    RouteAction, RouteConfiguration, Service, ValueMatcher, WeightedCluster,
+    AttributeMatcher, Cluster, ConditionalBucket, Discovery, Endpoint, Limits, Listener, LoadBalancing,
+    Matcher, RateLimit, Route, RouteAction, RouteConfiguration, Service, TokenBucket, ValueMatcher,
+    WeightedCluster,
 };
+use meta_proxy::rate_limit::Buckets;
 use meta_proxy::route::Table;
 use meta_proxy::snapshot::{ClusterSpec, ListenerSpec, RoutesSpec, ServiceSpec, Snapshot};
 use meta_proxy::telemetry::Telemetry;
@@ -26,6 +28,7 @@ use meta_proxy::upstream::Settings;
 use meta_proxy::wire::{BoxStream, Connecting, Connector};
 use talk::Talk;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::time::Instant;
 
 // The one that the proxy's own program uses.
 #[global_allocator]
@@ -46,6 +49,9 @@ struct Arguments {
     /// The attribute that routes are about.
     #[arg(long, default_value = "method")]
     attribute: String,
+    /// Each request takes a token.
+    #[arg(long)]
+    limited: bool,
     /// Requests.
     #[arg(long, default_value_t = 16_000)]
     requests: usize,
@@ -83,6 +89,19 @@ async fn answer(mut stream: DuplexStream, talk: Talk) {
     }
 }
 
+/// A limit that is never reached, with one condition on the routes' attribute that the requests meet.
+fn limit(arguments: &Arguments) -> Option<RateLimit> {
+    let bucket = TokenBucket {
+        max_tokens: u32::MAX,
+        tokens_per_fill: u32::MAX,
+        fill_interval: Duration::from_secs(1),
+    };
+    let matcher = Matcher::Is(ValueMatcher::Present(true));
+    let matchers = vec![AttributeMatcher { name: arguments.attribute.clone(), matcher }];
+    let conditions = vec![ConditionalBucket { matchers, bucket }];
+    arguments.limited.then_some(RateLimit { conditions, default: None })
+}
+
 fn routes(arguments: &Arguments, talk: Talk) -> RouteConfiguration {
     let route = |number: usize| Route {
         name: format!("r{number}"),
@@ -97,7 +116,8 @@ fn routes(arguments: &Arguments, talk: Talk) -> RouteConfiguration {
         response_mutation: Vec::new(),
         retries: None,
     };
-    RouteConfiguration { name: "shop_1".to_owned(), routes: (1..=arguments.routes).map(route).collect() }
+    let routes = (1..=arguments.routes).map(route).collect();
+    RouteConfiguration { name: "shop_1".to_owned(), routes, rate_limit: limit(arguments) }
 }
 
 fn snapshot(arguments: &Arguments, talk: Talk) -> Result<Snapshot, String> {
@@ -107,6 +127,8 @@ fn snapshot(arguments: &Arguments, talk: Talk) -> Result<Snapshot, String> {
         |side| talk.protocol.configure(side, &Options::default()).map_err(|errors| format!("{errors:?}"));
     let model = Arc::new(routes(arguments, talk));
     let table = Arc::new(Table::new(&model, properties).map_err(|error| error.to_string())?);
+    let limit = model.rate_limit.as_ref();
+    let buckets = limit.map(|limit| Buckets::new(limit, None, Instant::now()));
     let service = Service { name: None, routes: "shop_1".to_owned(), host: "shop".to_owned() };
     let listener = Listener {
         name: "front".to_owned(),
@@ -131,7 +153,7 @@ fn snapshot(arguments: &Arguments, talk: Talk) -> Result<Snapshot, String> {
         protocol: talk.protocol.name().into(),
         properties,
         factory: factory(Side::Downstream)?,
-        services: vec![ServiceSpec { model: service, routes: Some(RoutesSpec { model, table }) }],
+        services: vec![ServiceSpec { model: service, routes: Some(RoutesSpec { model, table, buckets }) }],
     };
     let settings = Settings {
         model: Arc::new(cluster),
@@ -145,6 +167,7 @@ fn snapshot(arguments: &Arguments, talk: Talk) -> Result<Snapshot, String> {
             "all".to_owned(),
             ClusterSpec { settings, endpoints: [Endpoint { address }].into() },
         )]),
+        ..Snapshot::default()
     })
 }
 

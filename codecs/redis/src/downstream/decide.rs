@@ -215,9 +215,9 @@ impl Downstream {
     /// The client's own connection goes back, unless it has it for something else too.
     pub(super) fn unpin(&mut self, mut request: Request<'_>, hold: Holds, due: Due) -> Decoded {
         self.holds = self.holds.without(hold);
-        if self.holds.is_empty() {
-            request.message.flow.affinity = Affinity::Unpin;
-        }
+        // Either way it is about the connection: what ends here must end there too, so that nothing keeps it back.
+        let is_last = self.holds.is_empty();
+        request.message.flow.affinity = if is_last { Affinity::Unpin } else { Affinity::Pin };
         self.send(&request, due)
     }
 

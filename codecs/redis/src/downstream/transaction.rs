@@ -40,6 +40,8 @@ impl Downstream {
                 }
                 self.holds = self.holds.with(Holds::TRANSACTION);
                 request.message.context |= context::MARKED;
+                // It is about the connection, which the client has: nothing keeps it back, so that what follows is queued.
+                request.message.flow.affinity = Affinity::Pin;
                 self.send(&request, Due::adding(Holds::TRANSACTION))
             }
             Part::Watch => self.pin(request, Holds::WATCH, Spread::Keys),

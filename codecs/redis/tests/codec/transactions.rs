@@ -160,6 +160,6 @@ fn a_transaction_on_a_connection_that_is_kept_for_more_does_not_give_it_back() {
     proxy.ask(&["CLIENT NO-EVICT ON"]);
     proxy.hear("+OK\r\n");
     let came = proxy.ask(&["MULTI", "GET a", "EXEC", "CLIENT NO-EVICT OFF"]);
-    assert_eq!(came.affinities, [Affinity::Free, Affinity::Free, Affinity::Free, Affinity::Unpin]);
+    assert_eq!(came.affinities, [Affinity::Pin, Affinity::Free, Affinity::Pin, Affinity::Unpin]);
     assert_eq!(came.to_endpoint, sent(&["MULTI", "GET a", "EXEC", "CLIENT NO-EVICT OFF"]));
 }

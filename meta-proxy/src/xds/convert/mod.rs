@@ -10,6 +10,7 @@ mod cluster;
 mod endpoints;
 mod listener;
 mod mistakes;
+mod rate_limit;
 mod read;
 mod retries;
 mod routes;
@@ -26,6 +27,7 @@ pub use cluster::HASH_ATTRIBUTE_LIMIT;
 pub use endpoints::ENDPOINTS_LIMIT;
 pub use listener::SERVICES_LIMIT;
 pub use mistakes::MISTAKES_LIMIT;
+pub use rate_limit::{FILL_INTERVAL_FLOOR, LIMIT_CONDITIONS_LIMIT};
 pub use read::{DURATION_LIMIT, OPTIONS_DEPTH_LIMIT};
 pub use retries::{ATTEMPTS_LIMIT, IDEMPOTENT_LIMIT};
 pub use routes::{

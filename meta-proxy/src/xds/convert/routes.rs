@@ -38,12 +38,16 @@ pub(crate) fn convert(resource: &Resource, mistakes: &mut Mistakes) -> Option<Ro
     let routes = message.routes.into_iter().enumerate();
     let read: Vec<_> =
         routes.map(|(index, message)| reader.route(message, &format!("routes[{index}]"))).collect();
-    let model =
-        model::RouteConfiguration { name: message.name, routes: read.into_iter().collect::<Option<_>>()? };
+    let rate_limit = message.local_rate_limit.map(|limit| reader.rate_limit(limit));
+    let model = model::RouteConfiguration {
+        name: message.name,
+        routes: read.into_iter().collect::<Option<_>>()?,
+        rate_limit: rate_limit.map_or(Some(None), |limit| limit.map(Some))?,
+    };
     Some(Routes::new(model, reader.regexes))
 }
 
-/// Reads the routes of one configuration.
+/// Reads one route configuration.
 pub(super) struct Reader<'a> {
     regexes: Regexes,
     pub(super) mistakes: &'a mut Mistakes,

@@ -11,6 +11,7 @@ mod restart;
 mod pipelines;
 mod shards;
 mod routes;
+mod limits;
 mod clients;
 mod programs;
 mod rust_library;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use e2e::command::Ran;
 use e2e::eventually::{SOON, eventually, off_thread};
+use e2e::objects::{Route, Router};
 use e2e::redis::{Servers, ask, behind, connect, sharded};
 use e2e::redis_clients::program;
 use peers::process::Process;
@@ -150,4 +151,14 @@ async fn the_full_set_of_the_benchmark_runs() {
     assert_eq!(errors.text().map(|text| text.lines().count()), Some(1), "{errors:?}");
     scene.end().await;
     shards.end().await;
+}
+
+#[tokio::test]
+async fn redis_cli_shows_that_a_limit_is_reached() {
+    let servers = Servers::start(1).await;
+    let limit = "conditions: [{match: {attributes: {command: {exact: GET}}}, tokenBucket: {maxTokens: 1, fillInterval: 720h}}]";
+    let scene = behind(&servers).put("router", Router::routes([Route::to("")]).limit(limit)).start().await;
+    let told = cli(scene.address(), &[], "SET a 1\nGET a\nGET a\nPING\n").await;
+    assert_eq!(told, "OK\n1\nRATELIMITED the rate limit of this service is reached\n\nPONG\n");
+    scene.end().await;
 }
