@@ -28,7 +28,7 @@ RELEASE := -p metactl -p dubbo-isolation -p bench
 FUZZ := $(wildcard codecs/*/examples/fuzz.rs examples/*/examples/fuzz.rs)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test rules bench fuzz lint fmt doc check release interop generate tools clean
+.PHONY: help demo test rules bench fuzz lint fmt doc check release interop apiserver generate tools clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
@@ -36,7 +36,7 @@ help: ## Show this list
 demo: release ## Show how a MetaRouter keeps batch jobs from hurting user traffic (needs Rust only)
 	$(BIN)/dubbo-isolation --metactl $(BIN)/metactl $(ARGS)
 
-test: tools release interop ## Run all tests, against real Dubbo, Thrift and Redis too (TEST_FLAGS for cargo test)
+test: tools release interop apiserver ## Run all tests, against real Dubbo, Thrift, Redis and Kubernetes too (TEST_FLAGS for cargo test)
 	METACTL_BIN=$(BIN)/metactl cargo test --workspace $(TEST_FLAGS)
 
 rules: ## Check the house rules: crate edges, order of modules, files, documents
@@ -106,6 +106,10 @@ $(REDIS_JAR): $(REDIS)-java/pom.xml $(shell find $(REDIS)-java/src -type f) | to
 $(EXAMPLE_JARS): $(wildcard examples/*/interop/pom.xml) $(shell find examples/*/interop/src -type f) | tools
 	cd $(dir $@).. && mvn -q -B package
 	touch $@
+
+# kube-apiserver and etcd, built once into the user's cache; says so. KUBEBUILDER_ASSETS names others.
+apiserver: | tools
+	tests/tools/kubernetes
 
 generate: ## Rewrite generated files: custom resource definitions, protocol buffers
 	UPDATE=1 cargo test -q -p crds -p xds --test generated

@@ -3,19 +3,21 @@
 //! One task per proxy link. At most one update is under way: what changes meanwhile is merged and sent when the answer
 //! has come, so that a slow proxy is never flooded and always ends with what is right.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tracing::{debug, info};
-use xds::{Ack, ResourceType, Update};
+use xds::{Ack, Resource, ResourceType, Update};
 
 use crate::Error;
+use crate::object::Key;
 use crate::snapshot::{Builder, Resources, Snapshot, Versions, difference, versions};
 use crate::source::Source;
 use crate::source::folder::{self, Folder};
-use crate::status::{Diagnostic, Refusal, Severity, Status};
+use crate::status::{Diagnostic, Progress, Refusal, Severity, Status};
 use crate::translate;
 
 /// What a controller is told beside its sources.
@@ -176,7 +178,30 @@ impl<S: Source> Link<S> {
     }
 
     fn publish(&mut self) {
+        self.status.progress = self.snapshot.as_ref().map(|all| self.progress(all)).unwrap_or_default();
         self.source.report(&self.status);
         self.published.send_replace(Arc::new(self.status.clone()));
+    }
+
+    /// How far the routes of each object are, of which the one proxy of this link is all there is.
+    fn progress(&self, all: &Resources) -> BTreeMap<Key, Progress> {
+        let rejected =
+            self.status.refusals.iter().map(|said| (said.rejection.kind, said.rejection.name.as_str()));
+        let under_way = self.under_way.iter().flat_map(|update| &update.changed);
+        let open: BTreeSet<(ResourceType, &str)> =
+            under_way.map(|resource| (resource.kind, resource.name.as_str())).chain(rejected).collect();
+        let is_in_force = |resource: &Resource| {
+            let sent = self.sent.as_ref().and_then(|sent| sent.get(&(resource.kind, resource.name.clone())));
+            sent == Some(&resource.version) && !open.contains(&(resource.kind, resource.name.as_str()))
+        };
+        let mut progress: BTreeMap<Key, Progress> = BTreeMap::new();
+        for resource in all.values().filter(|resource| resource.kind == ResourceType::Routes) {
+            let keys: BTreeSet<Key> = resource.origins.iter().filter_map(Key::of_origin).collect();
+            for key in keys {
+                let one = progress.entry(key).or_insert(Progress { proxies: 1, programmed: 1 });
+                one.programmed = one.programmed.min(u32::from(is_in_force(resource)));
+            }
+        }
+        progress
     }
 }

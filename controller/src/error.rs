@@ -27,4 +27,7 @@ pub enum Error {
     /// No thread for the watcher.
     #[error("cannot start the thread that watches files: {0}")]
     Thread(std::io::Error),
+    /// No API server, or none that can be spoken to.
+    #[error("cannot use Kubernetes: {0}")]
+    Kubernetes(String),
 }

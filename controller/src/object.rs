@@ -5,10 +5,12 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use crds::istio::{DestinationRuleSpec, ServiceEntrySpec, WorkloadEntrySpec};
+use crds::istio::{DestinationRuleSpec, Labels, ServiceEntrySpec, WorkloadEntrySpec};
+use crds::kubernetes::{EndpointSliceSpec, ServiceSpec};
 use crds::{ApplicationProtocolSpec, MetaRouterSpec, Timestamp};
 use xds::Origin;
 use xds::link::SourcePosition;
@@ -20,6 +22,10 @@ use crate::tree::{FieldPath, Node};
 pub enum Kind {
     /// Ours: protocols and their codecs.
     ApplicationProtocol,
+    /// Kubernetes' own: services.
+    Service,
+    /// Kubernetes' own: endpoints of services.
+    EndpointSlice,
     /// Istio's: services.
     ServiceEntry,
     /// Istio's: endpoints.
@@ -32,8 +38,10 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::ApplicationProtocol,
+        Self::Service,
+        Self::EndpointSlice,
         Self::ServiceEntry,
         Self::WorkloadEntry,
         Self::DestinationRule,
@@ -44,6 +52,8 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::ApplicationProtocol => "ApplicationProtocol",
+            Self::Service => "Service",
+            Self::EndpointSlice => "EndpointSlice",
             Self::ServiceEntry => "ServiceEntry",
             Self::WorkloadEntry => "WorkloadEntry",
             Self::DestinationRule => "DestinationRule",
@@ -63,12 +73,34 @@ impl Kind {
 
     /// API group.
     pub fn group(self) -> &'static str {
-        if self.is_ours() { crds::GROUP } else { crds::istio::GROUP }
+        match self {
+            Self::ApplicationProtocol | Self::MetaRouter => crds::GROUP,
+            Self::Service => "",
+            Self::EndpointSlice => "discovery.k8s.io",
+            Self::ServiceEntry | Self::WorkloadEntry | Self::DestinationRule => crds::istio::GROUP,
+        }
+    }
+
+    /// The kind's name in the paths of an API server.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::ApplicationProtocol => "applicationprotocols",
+            Self::Service => "services",
+            Self::EndpointSlice => "endpointslices",
+            Self::ServiceEntry => "serviceentries",
+            Self::WorkloadEntry => "workloadentries",
+            Self::DestinationRule => "destinationrules",
+            Self::MetaRouter => "metarouters",
+        }
     }
 
     /// The versions that are read.
     pub fn versions(self) -> &'static [&'static str] {
-        if self.is_ours() { &[crds::VERSION] } else { crds::istio::VERSIONS }
+        match self {
+            Self::ApplicationProtocol | Self::MetaRouter => &[crds::VERSION],
+            Self::Service | Self::EndpointSlice => &["v1"],
+            Self::ServiceEntry | Self::WorkloadEntry | Self::DestinationRule => crds::istio::VERSIONS,
+        }
     }
 }
 
@@ -81,6 +113,14 @@ pub struct Key {
     pub namespace: String,
     /// Unique within kind and namespace.
     pub name: String,
+}
+
+impl Key {
+    /// The object that a resource came from; `None` where it is of a kind that is not read.
+    pub fn of_origin(origin: &Origin) -> Option<Self> {
+        let kind = Kind::ALL.into_iter().find(|kind| kind.name() == origin.kind)?;
+        Some(Self { kind, namespace: origin.namespace.clone(), name: origin.name.clone() })
+    }
 }
 
 impl fmt::Display for Key {
@@ -102,24 +142,43 @@ pub struct Location {
     pub tree: Arc<Node>,
 }
 
-/// An object.
+/// What is to be known of an object beside what it says.
 #[derive(Debug, Clone)]
-pub struct Object<S> {
+pub struct Head {
     /// Who it is.
     pub key: Key,
     /// Absent counts as oldest.
     pub created: Option<Timestamp>,
+    /// Counts its changes; absent where it came from a file.
+    pub generation: Option<i64>,
+    /// Its labels.
+    pub labels: Labels,
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
-    /// What it says.
-    pub spec: S,
     /// Fields that it has and that are not served; empty for the kinds that are ours.
     pub unserved: Vec<FieldPath>,
     /// Absent where it came from an API server.
     pub location: Option<Location>,
 }
 
-impl<S> Object<S> {
+/// An object: its head, which it can be used as, and what it says.
+#[derive(Debug, Clone)]
+pub struct Object<S> {
+    /// Who it is, and more of that kind.
+    pub head: Head,
+    /// What it says.
+    pub spec: S,
+}
+
+impl<S> Deref for Object<S> {
+    type Target = Head;
+
+    fn deref(&self) -> &Head {
+        &self.head
+    }
+}
+
+impl Head {
     /// The object as the origin of a resource, or a field of it.
     pub fn origin(&self, path: &FieldPath) -> Origin {
         Origin {
@@ -148,9 +207,13 @@ impl<S> Object<S> {
 pub enum AnyObject {
     /// A protocol.
     ApplicationProtocol(Arc<Object<ApplicationProtocolSpec>>),
-    /// A service.
+    /// A service of the cluster.
+    Service(Arc<Object<ServiceSpec>>),
+    /// Endpoints of such a service.
+    EndpointSlice(Arc<Object<EndpointSliceSpec>>),
+    /// A service of Istio's.
     ServiceEntry(Arc<Object<ServiceEntrySpec>>),
-    /// An endpoint.
+    /// An endpoint of such a service.
     WorkloadEntry(Arc<Object<WorkloadEntrySpec>>),
     /// Subsets and policies.
     DestinationRule(Arc<Object<DestinationRuleSpec>>),
@@ -159,41 +222,48 @@ pub enum AnyObject {
 }
 
 impl AnyObject {
+    /// Who it is, and more of that kind.
+    pub fn head(&self) -> &Head {
+        match self {
+            Self::ApplicationProtocol(object) => &object.head,
+            Self::Service(object) => &object.head,
+            Self::EndpointSlice(object) => &object.head,
+            Self::ServiceEntry(object) => &object.head,
+            Self::WorkloadEntry(object) => &object.head,
+            Self::DestinationRule(object) => &object.head,
+            Self::MetaRouter(object) => &object.head,
+        }
+    }
+
     /// Who it is.
     pub fn key(&self) -> &Key {
-        match self {
-            Self::ApplicationProtocol(object) => &object.key,
-            Self::ServiceEntry(object) => &object.key,
-            Self::WorkloadEntry(object) => &object.key,
-            Self::DestinationRule(object) => &object.key,
-            Self::MetaRouter(object) => &object.key,
-        }
+        &self.head().key
     }
 
     /// Where it is written.
     pub fn location(&self) -> Option<&Location> {
-        match self {
-            Self::ApplicationProtocol(object) => object.location.as_ref(),
-            Self::ServiceEntry(object) => object.location.as_ref(),
-            Self::WorkloadEntry(object) => object.location.as_ref(),
-            Self::DestinationRule(object) => object.location.as_ref(),
-            Self::MetaRouter(object) => object.location.as_ref(),
-        }
+        self.head().location.as_ref()
     }
 
     /// Whether both say the same, wherever they stand.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        fn same<S: PartialEq>(a: &Object<S>, b: &Object<S>) -> bool {
-            a.key == b.key && a.created == b.created && a.annotations == b.annotations && a.spec == b.spec
-        }
-        match (self, other) {
-            (Self::ApplicationProtocol(a), Self::ApplicationProtocol(b)) => same(a, b),
-            (Self::ServiceEntry(a), Self::ServiceEntry(b)) => same(a, b),
-            (Self::WorkloadEntry(a), Self::WorkloadEntry(b)) => same(a, b),
-            (Self::DestinationRule(a), Self::DestinationRule(b)) => same(a, b),
-            (Self::MetaRouter(a), Self::MetaRouter(b)) => same(a, b),
-            _ => false,
-        }
+        let (a, b) = (self.head(), other.head());
+        let is_same_head = a.key == b.key
+            && a.created == b.created
+            && a.labels == b.labels
+            && a.annotations == b.annotations
+            && a.unserved == b.unserved;
+        is_same_head
+            && match (self, other) {
+                (Self::ApplicationProtocol(a), Self::ApplicationProtocol(b)) => a.spec == b.spec,
+                (Self::Service(a), Self::Service(b)) => a.spec == b.spec,
+                (Self::EndpointSlice(a), Self::EndpointSlice(b)) => a.spec == b.spec,
+                (Self::ServiceEntry(a), Self::ServiceEntry(b)) => a.spec == b.spec,
+                (Self::WorkloadEntry(a), Self::WorkloadEntry(b)) => a.spec == b.spec,
+                (Self::DestinationRule(a), Self::DestinationRule(b)) => a.spec == b.spec,
+                (Self::MetaRouter(a), Self::MetaRouter(b)) => a.spec == b.spec,
+                _ => false,
+            }
     }
 }
 
@@ -202,9 +272,13 @@ impl AnyObject {
 pub struct Objects {
     /// Protocols.
     pub protocols: Vec<Arc<Object<ApplicationProtocolSpec>>>,
-    /// Services.
+    /// Services of the cluster.
+    pub cluster_services: Vec<Arc<Object<ServiceSpec>>>,
+    /// Endpoints of those.
+    pub slices: Vec<Arc<Object<EndpointSliceSpec>>>,
+    /// Services of Istio's.
     pub services: Vec<Arc<Object<ServiceEntrySpec>>>,
-    /// Endpoints.
+    /// Endpoints of those.
     pub workloads: Vec<Arc<Object<WorkloadEntrySpec>>>,
     /// Subsets and policies.
     pub rules: Vec<Arc<Object<DestinationRuleSpec>>>,
@@ -221,6 +295,8 @@ impl FromIterator<AnyObject> for Objects {
         for object in objects {
             match object {
                 AnyObject::ApplicationProtocol(object) => all.protocols.push(object),
+                AnyObject::Service(object) => all.cluster_services.push(object),
+                AnyObject::EndpointSlice(object) => all.slices.push(object),
                 AnyObject::ServiceEntry(object) => all.services.push(object),
                 AnyObject::WorkloadEntry(object) => all.workloads.push(object),
                 AnyObject::DestinationRule(object) => all.rules.push(object),
@@ -228,6 +304,8 @@ impl FromIterator<AnyObject> for Objects {
             }
         }
         all.protocols.sort_by(oldest_first);
+        all.cluster_services.sort_by(oldest_first);
+        all.slices.sort_by(oldest_first);
         all.services.sort_by(oldest_first);
         all.workloads.sort_by(oldest_first);
         all.rules.sort_by(oldest_first);

@@ -2,13 +2,14 @@
 //!
 //! Plain values, printed by `metactl`, logged by the controller, and (with Kubernetes) written as conditions.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use xds::{Origin, Rejection, Resource, ResourceType, Update};
 
-use crate::object::{Key, Object};
+use crate::object::{Head, Key};
 use crate::tree::{FieldPath, Position};
 
 /// How bad it is.
@@ -29,8 +30,66 @@ impl fmt::Display for Severity {
     }
 }
 
+/// What kind of mistake it is, for those who show conditions rather than lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// The object says what cannot be meant.
+    #[default]
+    Invalid,
+    /// It is not supported yet.
+    Unsupported,
+    /// Another object, which is older, says it already.
+    Conflicted,
+    /// It stands in a namespace in which it may not say this.
+    NotPermitted,
+    /// It refers to a service, or a port of one, that there is not.
+    BackendNotFound,
+    /// It refers to a subset that there is not.
+    SubsetNotFound,
+}
+
+impl Reason {
+    /// As it stands in a condition.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Invalid => "Invalid",
+            Self::Unsupported => "Unsupported",
+            Self::Conflicted => "Conflicted",
+            Self::NotPermitted => "NotPermitted",
+            Self::BackendNotFound => "BackendNotFound",
+            Self::SubsetNotFound => "SubsetNotFound",
+        }
+    }
+
+    /// A message of this kind.
+    pub fn says(self, text: impl Into<String>) -> Finding {
+        Finding { reason: self, text: text.into() }
+    }
+}
+
+/// What is wrong and what would be right; plain text is [`Reason::Invalid`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of mistake it is.
+    pub reason: Reason,
+    /// In words.
+    pub text: String,
+}
+
+impl From<String> for Finding {
+    fn from(text: String) -> Self {
+        Reason::default().says(text)
+    }
+}
+
+impl From<&str> for Finding {
+    fn from(text: &str) -> Self {
+        Reason::default().says(text)
+    }
+}
+
 /// One thing to say about one place. Displayed as
-/// `file:line:column: error: MetaRouter shop/orders: spec.routes[0].route[1].weight: weights sum to 90, must be 100`.
+/// `file:line:column: error: MetaRouter shop/orders: spec.routes[0].route[1].weight: weights must sum to 100, not 90`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Diagnostic {
     /// The file, unless the object came from an API server.
@@ -45,35 +104,29 @@ pub struct Diagnostic {
     pub path: FieldPath,
     /// What is wrong and what would be right.
     pub message: String,
+    /// What kind of mistake it is.
+    pub reason: Reason,
 }
 
 impl Diagnostic {
     /// About a field of an object.
-    pub fn of<S>(
-        object: &Object<S>,
-        severity: Severity,
-        path: FieldPath,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn of(object: &Head, severity: Severity, path: FieldPath, finding: impl Into<Finding>) -> Self {
+        let Finding { reason, text } = finding.into();
         Self {
             file: object.location.as_ref().map(|location| Arc::clone(&location.file)),
             position: object.location.as_ref().map(|location| location.tree.position_of(&path)),
             severity,
             object: Some(object.key.clone()),
             path,
-            message: message.into(),
+            message: text,
+            reason,
         }
     }
 
     /// About a field of an object that should not be there.
-    pub fn of_key<S>(
-        object: &Object<S>,
-        severity: Severity,
-        path: FieldPath,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn of_key(object: &Head, severity: Severity, path: FieldPath, finding: impl Into<Finding>) -> Self {
         let position = object.location.as_ref().map(|location| location.tree.key_position_of(&path));
-        Self { position, ..Self::of(object, severity, path, message) }
+        Self { position, ..Self::of(object, severity, path, finding) }
     }
 
     /// About a file.
@@ -90,6 +143,7 @@ impl Diagnostic {
             object: None,
             path: FieldPath::root(),
             message: message.into(),
+            reason: Reason::default(),
         }
     }
 }
@@ -161,4 +215,15 @@ pub struct Status {
     pub diagnostics: Vec<Diagnostic>,
     /// What the proxy refused, until it takes what comes in its place.
     pub refusals: Vec<Refusal>,
+    /// How far what objects say has come, by the objects that routes are made of.
+    pub progress: BTreeMap<Key, Progress>,
+}
+
+/// How far what an object says has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Proxies that are connected and want it.
+    pub proxies: u32,
+    /// How many of them have all of it in force.
+    pub programmed: u32,
 }

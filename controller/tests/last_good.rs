@@ -68,7 +68,7 @@ fn an_object_with_a_mistake_keeps_its_last_good_version_until_it_is_right_again(
         ),
         (
             "mirror: {host: nobody}",
-            "b.yaml:9:20: error: MetaRouter shop/orders: spec.routes[0].mirror.host: no ServiceEntry has host nobody",
+            "b.yaml:9:20: error: MetaRouter shop/orders: spec.routes[0].mirror.host: no Service or ServiceEntry has host nobody",
         ),
     ];
     for (fields, mistake) in mistakes {

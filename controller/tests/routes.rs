@@ -121,7 +121,7 @@ fn a_route_with_a_mistake_answers_what_it_is_and_the_rest_serves() {
         (
             "route: [{destination: {host: orders.shop.svc.cluster.locla}}]",
             "destination.host",
-            "no ServiceEntry has host orders.shop.svc.cluster.locla (did you mean `orders.shop.svc.cluster.local`?)",
+            "no Service or ServiceEntry has host orders.shop.svc.cluster.locla (did you mean `orders.shop.svc.cluster.local`?)",
         ),
         (
             "route: [{destination: {host: orders, subset: v3}}]",
@@ -159,7 +159,7 @@ fn mistakes_are_named_with_their_place_and_what_would_be_right() {
     let rows = [
         (
             format!("routes:\n- route:\n  - {{{v1}, weight: 80}}\n  - {{{v1}, weight: 10}}"),
-            "34:80: error: MetaRouter shop/orders: spec.routes[0].route[1].weight: weights sum to 90, must be 100",
+            "34:80: error: MetaRouter shop/orders: spec.routes[0].route[1].weight: weights must sum to 100, not 90",
         ),
         (
             one("timeout: 10"),
@@ -203,7 +203,7 @@ fn mistakes_are_named_with_their_place_and_what_would_be_right() {
         ),
         (
             one("match: {attributes: {method: {exact: a, prefix: b}}}"),
-            "33:26: error: MetaRouter shop/orders: spec.routes[0].match.attributes.method: has exact and prefix; a condition holds one of them",
+            "33:26: error: MetaRouter shop/orders: spec.routes[0].match.attributes.method: a condition holds one of exact, prefix, regex, present and not; this has exact and prefix",
         ),
         (
             "gateways: [edge]".into(),
@@ -305,7 +305,7 @@ fn mistakes_in_retries_are_named_with_their_place_and_what_would_be_right() {
 fn a_mistake_in_retries_is_shown_where_it_stands() {
     let (_, said) =
         routes(&one("retries:\n  attempts: 1\n  idempotent:\n  - attributes: {method: {regex: '('}}"));
-    assert!(said[0].starts_with("36:37: error: "), "{said:?}");
+    assert!(said[0].starts_with("36:38: error: "), "{said:?}");
 }
 
 #[test]

@@ -456,7 +456,7 @@ fn a_router_of_a_host_that_nobody_has_serves_nothing_and_says_so() {
     assert_eq!(
         said(&loaded),
         [format!(
-            "19:11: warning: MetaRouter shop/orders: spec.hosts[0]: no ServiceEntry has host order.shop.svc.cluster.local \
+            "19:11: warning: MetaRouter shop/orders: spec.hosts[0]: no Service or ServiceEntry has host order.shop.svc.cluster.local \
              (did you mean `{HOST}`?); these routes serve nothing"
         )]
     );

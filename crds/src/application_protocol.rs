@@ -21,13 +21,18 @@ use crate::{FreeForm, Status};
     doc = "Registers a protocol: its name in port names, the codec that speaks it, and the codec's options.",
     printcolumn(name = "Protocol", type_ = "string", json_path = ".spec.protocol"),
     printcolumn(name = "Codec", type_ = "string", json_path = ".spec.codec"),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::duplicated_attributes, reason = "each column of kube's derive has the same keys")]
 pub struct ApplicationProtocolSpec {
     /// The protocol's name in port names, compared without regard to ASCII case. It may contain `-`.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(min = 1, max = 63), extend("x-kubernetes-validations" = crate::rules::PROTOCOL_NAME))]
     pub protocol: String,
     /// Name of the codec, such as `aeraki.meta_protocol.codec.dubbo` or `dubbo`. Absent: the codec that is named as
     /// the protocol is.

@@ -9,8 +9,10 @@
 mod application_protocol;
 mod definition;
 pub mod istio;
+pub mod kubernetes;
 mod meta_router;
 mod rate_limit;
+pub mod rules;
 mod schema;
 mod status;
 
@@ -25,7 +27,7 @@ pub use meta_router::{
     PortSelector, Retries, Route, RouteDestination, RouteMatch, ValueMatch,
 };
 pub use rate_limit::{ConditionalBucket, GlobalRateLimit, LocalRateLimit, RateLimitDescriptor, TokenBucket};
-pub use status::Status;
+pub use status::{ReplicaStatus, Status};
 
 /// API group of the kinds that are ours.
 pub const GROUP: &str = "metaprotocol.aeraki.io";

@@ -22,9 +22,20 @@ use crate::{FreeForm, GlobalRateLimit, LocalRateLimit, Status};
     derive = "PartialEq",
     doc = "The routes of one service: which requests go to which endpoints.",
     printcolumn(name = "Hosts", type_ = "string", json_path = ".spec.hosts"),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
+    ),
+    printcolumn(
+        name = "Programmed",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Programmed\")].status"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::duplicated_attributes, reason = "each column of kube's derive has the same keys")]
 pub struct MetaRouterSpec {
     /// The service, by its host; exactly one.
     #[schemars(length(min = 1, max = 1), inner(length(min = 1, max = 253)))]
@@ -69,6 +80,7 @@ pub struct CodecOptions {
 /// One route: which requests, and where they go.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = crate::rules::ROUTE))]
 pub struct Route {
     /// For logs and metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,7 +90,8 @@ pub struct Route {
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
     pub matches: Option<RouteMatch>,
     /// Where they go: one destination, or several whose weights sum to 100.
-    #[schemars(length(min = 1, max = 64))]
+    // With more, an API server would not let a rule add up their weights.
+    #[schemars(length(min = 1, max = 60))]
     pub route: Vec<RouteDestination>,
     /// Where copies of the requests go; replies to copies are discarded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,7 +105,7 @@ pub struct Route {
     /// Addition: from the whole request received to the whole reply received, such as `1500ms`. `0s`: no limit.
     /// Absent: the codec's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 32))]
+    #[schemars(length(min = 2, max = 32), extend("x-kubernetes-validations" = crate::rules::DURATION))]
     pub timeout: Option<String>,
     /// Keys that are set in the request before it leaves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -120,7 +133,7 @@ pub struct Retries {
     /// How long one try of such a request may take, such as `500ms`; less than the route's timeout. Absent: as long as the
     /// request has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 32))]
+    #[schemars(length(min = 2, max = 32), extend("x-kubernetes-validations" = crate::rules::DURATION))]
     pub per_try_timeout: Option<String>,
     /// Which requests do no more when they are received several times than once, and are sent again. `true`: all. Or a list,
     /// of which one must hold: `[{attributes: {method: {prefix: get}}}]`, with `attributes` as in the route's `match`.
@@ -141,6 +154,7 @@ pub struct RouteMatch {
 /// A condition on one attribute: at most one of its fields is set. None (`{}`) and `exact: ""` mean `present: true`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = crate::rules::CONDITION))]
 pub struct AttributeMatch {
     /// The whole value, letter for letter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -165,6 +179,7 @@ pub struct AttributeMatch {
 /// The condition inside of `not`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = crate::rules::INNER_CONDITION))]
 pub struct ValueMatch {
     /// The whole value, letter for letter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -235,6 +250,7 @@ pub enum MirrorRequests {
 /// A percentage with fractions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = crate::rules::PERCENT))]
 pub struct Percent {
     /// More than 0, at most 100; as fine as 0.0001.
     #[schemars(range(min = 0.0, max = 100.0))]

@@ -10,6 +10,7 @@ use crate::{AttributeMatch, RouteMatch};
 /// Limits that each proxy keeps by itself, for each port of the host. At least one of its fields is set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = crate::rules::LOCAL_RATE_LIMIT))]
 pub struct LocalRateLimit {
     /// For requests that no condition matches. Absent: those are not limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,10 +41,10 @@ pub struct TokenBucket {
     pub max_tokens: u32,
     /// Tokens added each time. Absent: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<i64>", range(min = 1, max = 4_294_967_295_u32))]
+    #[schemars(with = "Option<i64>", range(min = 1, max = 4_294_967_295_u32), extend("default" = 1))]
     pub tokens_per_fill: Option<u32>,
     /// Time between fills, such as `1s`: from `50ms` to 30 days.
-    #[schemars(length(min = 2, max = 32))]
+    #[schemars(length(min = 2, max = 32), extend("x-kubernetes-validations" = crate::rules::DURATION))]
     pub fill_interval: String,
 }
 
@@ -59,7 +60,7 @@ pub struct GlobalRateLimit {
     pub domain: String,
     /// Time that the service has for its answer, such as `20ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 32))]
+    #[schemars(length(min = 2, max = 32), extend("x-kubernetes-validations" = crate::rules::DURATION))]
     pub request_timeout: Option<String>,
     /// Refuse requests while the service does not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -19,7 +19,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a proxy that follows the objects in files and folders
+    /// Run a proxy that follows the objects in files and folders, or those of a Kubernetes cluster
     Run(Run),
     /// Check files and folders; exit code 1 if something would not be in force
     Validate(Validate),
@@ -56,6 +56,13 @@ pub struct Objects {
     /// Files, and folders of *.yaml, *.yml and *.json
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) understanding: Understanding,
+}
+
+/// How objects are understood.
+#[derive(Debug, Args)]
+pub struct Understanding {
     /// Let MetaRouters route hosts of other namespaces
     #[arg(long)]
     pub allow_cross_namespace: bool,
@@ -64,11 +71,45 @@ pub struct Objects {
     pub root_namespace: String,
 }
 
+/// Which objects of which cluster.
+#[derive(Debug, Args)]
+pub struct Cluster {
+    /// Follow the objects of a Kubernetes cluster instead of files
+    #[arg(long = "kubernetes", id = "kubernetes")]
+    pub(crate) is_followed: bool,
+    /// How to reach the cluster, as kubectl has it; KUBECONFIG, ~/.kube/config or the pod's service account if not given
+    #[arg(long, value_name = "FILE", requires = "kubernetes")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// A context of that file other than its current one
+    #[arg(long, value_name = "NAME", requires = "kubernetes")]
+    pub(crate) context: Option<String>,
+    /// Look at the objects of this namespace only; may be given several times
+    #[arg(long = "namespace", value_name = "NAME", requires = "kubernetes")]
+    pub(crate) namespaces: Vec<String>,
+}
+
+impl Cluster {
+    /// Which cluster, if one is to be followed.
+    pub(crate) fn options(&self) -> Option<controller::source::kubernetes::Options> {
+        self.is_followed.then(|| controller::source::kubernetes::Options {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            namespaces: self.namespaces.clone(),
+            identity: None,
+        })
+    }
+}
+
 /// `metactl run`
 #[derive(Debug, Args)]
 pub struct Run {
+    /// Files, and folders of *.yaml, *.yml and *.json
+    #[arg(required_unless_present = "kubernetes", conflicts_with = "kubernetes", value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) objects: Objects,
+    pub(crate) understanding: Understanding,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
     /// Open the admin port here, such as 127.0.0.1:15000; its first page lists the others
     #[arg(long, value_name = "ADDR")]
     pub(crate) admin: Option<SocketAddr>,
@@ -111,6 +152,13 @@ pub struct Explain {
 
 impl Objects {
     /// How the controller is to understand them.
+    pub(crate) fn options(&self) -> controller::Options {
+        self.understanding.options()
+    }
+}
+
+impl Understanding {
+    /// The same, as the controller takes it.
     pub(crate) fn options(&self) -> controller::Options {
         let translate = controller::translate::Options {
             root_namespace: self.root_namespace.clone(),

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use codec_api::Protocol;
+use controller::source::kubernetes;
 use meta_proxy::xds::Codecs;
 
 pub use cli::{Cli, CodecCommand, Command};
@@ -26,7 +27,7 @@ pub fn main(codecs: Vec<Arc<dyn Protocol>>) -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_target(false)
-        .with_env_filter(filter.unwrap_or_else(|_| "info".into()))
+        .with_env_filter(filter.unwrap_or_else(|_| format!("info,{}", kubernetes::SILENCED).into()))
         .init();
     let codecs = Codecs::new(codecs);
     let result = match cli.command {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use controller::source::kubernetes::Kubernetes;
 use controller::{Controller, Running};
 use meta_proxy::app::{self, Delivery, Event};
 use meta_proxy::bootstrap::Bootstrap;
@@ -18,9 +19,7 @@ pub fn run(run: Run, codecs: Codecs) -> Result<ExitCode, String> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
-        let Running { updates, acks, guard, .. } =
-            Controller::start(&run.objects.paths, &run.objects.options())
-                .map_err(|error| error.to_string())?;
+        let Running { updates, acks, guard, .. } = follow(&run).await.map_err(|error| error.to_string())?;
         let stop = stop_on_signal().map_err(|error| format!("cannot listen for signals: {error}"))?;
         let (deliveries, delivered) = mpsc::channel(1);
         tokio::spawn(deliver(updates, acks, deliveries));
@@ -30,6 +29,15 @@ pub fn run(run: Run, codecs: Codecs) -> Result<ExitCode, String> {
         drop(guard);
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// A controller that follows what the command line names.
+async fn follow(run: &Run) -> Result<Running, controller::Error> {
+    let options = run.understanding.options();
+    match run.cluster.options() {
+        Some(cluster) => Ok(Controller::start_with(Kubernetes::connect(&cluster).await?, &options)),
+        None => Controller::start(&run.paths, &options),
+    }
 }
 
 fn bootstrap(run: Run) -> Bootstrap {

@@ -9,6 +9,7 @@
 
 pub mod redis;
 pub mod redis_clients;
+pub mod kubernetes;
 pub mod scene;
 pub mod folder;
 pub mod objects;

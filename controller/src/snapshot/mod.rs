@@ -13,7 +13,7 @@ pub use difference::{Versions, difference, versions};
 
 use crate::object::{AnyObject, Key};
 use crate::source::Batch;
-use crate::status::{Diagnostic, Severity};
+use crate::status::{Diagnostic, Reason, Severity};
 use crate::translate::{Options, Translation, translate};
 use crate::tree::FieldPath;
 
@@ -125,5 +125,6 @@ fn stays(good: &AnyObject) -> Diagnostic {
         object: Some(good.key().clone()),
         path: FieldPath::root(),
         message: "its last good version stays in force".to_owned(),
+        reason: Reason::default(),
     }
 }

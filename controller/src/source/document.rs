@@ -7,18 +7,23 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use crds::istio::Labels;
+use crds::kubernetes::ServiceSpec;
 use crds::{Definition, Timestamp};
 use serde::de::DeserializeOwned;
 use tracing::debug;
 
 use crate::nearest;
-use crate::object::{AnyObject, Key, Kind, Location, Object};
+use crate::object::{AnyObject, Head, Key, Kind, Location, Object};
 use crate::schema::{self, Findings};
 use crate::status::{Diagnostic, Severity};
 use crate::tree::{Content, FieldPath, Node, Position};
 
 /// Namespace of objects that name none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
+
+/// What names of services end in.
+const CLUSTER_DOMAIN: &str = "cluster.local";
 
 /// Kinds of Aeraki that change traffic and that are not served: passing over them in silence would be a lie.
 const NOT_YET: &[&str] = &["RedisService", "RedisDestination", "DubboAuthorizationPolicy"];
@@ -44,17 +49,18 @@ impl Documents {
         let is_list = node.get("kind").and_then(Node::text) == Some("List");
         if let (true, Some(Node { content: Content::List(items), .. })) = (is_list, node.get("items")) {
             for item in items {
-                self.read_one(file, Arc::new(item.clone()));
+                self.read_one(file, &Arc::new(item.clone()));
             }
         } else {
-            self.read_one(file, Arc::new(node));
+            self.read_one(file, &Arc::new(node));
         }
     }
 
-    fn read_one(&mut self, file: &Arc<Path>, node: Arc<Node>) {
-        match identify(&node) {
+    fn read_one(&mut self, file: &Arc<Path>, node: &Arc<Node>) {
+        match identify(node) {
             Ok(Identity::Ours(kind, name)) => {
-                self.read_object(kind, name, Location { file: Arc::clone(file), tree: node });
+                let location = Location { file: Arc::clone(file), tree: Arc::clone(node) };
+                self.read_object(kind, name, node, Some(location));
             }
             Ok(Identity::PassedOver(kind)) => {
                 debug!(file = %file.display(), line = node.position.line, kind, "kind is not used; passed over");
@@ -74,30 +80,38 @@ impl Documents {
         self.diagnostics.push(Diagnostic::of_file(Arc::clone(file), Some(position), severity, message));
     }
 
-    fn read_object(&mut self, kind: Kind, name: String, location: Location) {
+    /// Reads an object of a kind and name, from a file unless `location` is `None`.
+    pub(crate) fn read_object(&mut self, kind: Kind, name: String, node: &Node, location: Option<Location>) {
         let mut findings = Findings::default();
-        let metadata = Metadata::read(&location.tree, &mut findings);
+        let metadata = Metadata::read(node, &mut findings);
         let namespace = if kind.is_cluster_scoped() {
             String::new()
         } else {
             metadata.namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned())
         };
-        let spec = read_spec(kind, &location.tree, &mut findings);
-        let mut object = Object {
+        let spec = match kind {
+            Kind::Service => node.get("spec").map_or(serde_json::Value::Null, Node::to_json),
+            // It has no spec: what it says stands beside its metadata.
+            Kind::EndpointSlice => node.to_json(),
+            _ => read_spec(kind, node, &mut findings),
+        };
+        let head = Head {
             key: Key { kind, namespace, name },
             created: metadata.created,
+            generation: metadata.generation,
+            labels: metadata.labels,
             annotations: metadata.annotations,
-            spec,
             unserved: Vec::new(),
-            location: Some(location),
+            location,
         };
+        let mut object = Object { head, spec };
         let is_sound = findings.invalid.is_empty() && (findings.unknown.is_empty() || !kind.is_ours());
         for (path, message) in findings.unknown {
             if kind.is_ours() {
                 self.diagnostics.push(Diagnostic::of_key(&object, Severity::Error, path, message));
             } else {
                 // What it is worth saying about it depends on whether the object is served.
-                object.unserved.push(path);
+                object.head.unserved.push(path);
             }
         }
         for (path, message) in findings.invalid {
@@ -112,6 +126,14 @@ impl Documents {
     fn any_object(&mut self, object: &Object<serde_json::Value>) -> Option<AnyObject> {
         match object.key.kind {
             Kind::ApplicationProtocol => self.typed(object).map(AnyObject::ApplicationProtocol),
+            Kind::Service => self.typed::<ServiceSpec>(object).map(|mut read| {
+                let Key { namespace, name, .. } = &object.key;
+                if let Some(read) = Arc::get_mut(&mut read) {
+                    read.spec.host = format!("{name}.{namespace}.svc.{CLUSTER_DOMAIN}");
+                }
+                AnyObject::Service(read)
+            }),
+            Kind::EndpointSlice => self.typed(object).map(AnyObject::EndpointSlice),
             Kind::ServiceEntry => self.typed(object).map(AnyObject::ServiceEntry),
             Kind::WorkloadEntry => self.typed(object).map(AnyObject::WorkloadEntry),
             Kind::DestinationRule => self.typed(object).map(AnyObject::DestinationRule),
@@ -122,14 +144,7 @@ impl Documents {
     /// The object with its spec as a type. The schema made from that type has accepted it, so this hardly ever fails.
     fn typed<S: DeserializeOwned>(&mut self, object: &Object<serde_json::Value>) -> Option<Arc<Object<S>>> {
         match serde_json::from_value(object.spec.clone()) {
-            Ok(spec) => Some(Arc::new(Object {
-                key: object.key.clone(),
-                created: object.created,
-                annotations: object.annotations.clone(),
-                spec,
-                unserved: object.unserved.clone(),
-                location: object.location.clone(),
-            })),
+            Ok(spec) => Some(Arc::new(Object { head: object.head.clone(), spec })),
             Err(error) => {
                 let diagnostic =
                     Diagnostic::of(object, Severity::Error, FieldPath::spec(), error.to_string());
@@ -175,6 +190,7 @@ fn identify(node: &Node) -> Result<Identity<'_>, (Position, String)> {
         }
         Some(known) if known.group() == group || group.is_empty() || known.is_ours() => {
             let right = format!("{}/{}", known.group(), known.versions()[0]);
+            let right = right.trim_start_matches('/');
             Err((place, format!("apiVersion of a {kind} must be {right}, not {api_version:?}")))
         }
         None if group == crds::GROUP => {
@@ -217,6 +233,8 @@ fn read_spec(kind: Kind, node: &Node, findings: &mut Findings) -> serde_json::Va
 struct Metadata {
     namespace: Option<String>,
     created: Option<Timestamp>,
+    generation: Option<i64>,
+    labels: Labels,
     annotations: BTreeMap<String, String>,
 }
 
@@ -243,16 +261,27 @@ impl Metadata {
                 )),
             }
         }
-        if let Some(Node { content: Content::Map(entries), .. }) = metadata.get("annotations") {
-            for entry in entries {
-                if let Some(text) = entry.value.text() {
-                    read.annotations.insert(entry.key.clone(), text.to_owned());
-                } else {
-                    let message = "the value of an annotation must be a string; put it in quotes".to_owned();
-                    findings.invalid.push((at.field("annotations").field(&entry.key), message));
-                }
-            }
+        if let Some(Content::Number(generation)) = metadata.get("generation").map(|node| &node.content) {
+            read.generation = generation.as_i64();
         }
+        read.labels = texts(metadata, "labels", "a label", findings);
+        read.annotations = texts(metadata, "annotations", "an annotation", findings);
         read
     }
+}
+
+/// A mapping in which all values are texts.
+fn texts(metadata: &Node, field: &str, one: &str, findings: &mut Findings) -> BTreeMap<String, String> {
+    let mut texts = BTreeMap::new();
+    let Some(Node { content: Content::Map(entries), .. }) = metadata.get(field) else { return texts };
+    for entry in entries {
+        if let Some(text) = entry.value.text() {
+            texts.insert(entry.key.clone(), text.to_owned());
+        } else {
+            let message = format!("the value of {one} must be a string; put it in quotes");
+            let at = FieldPath::root().field("metadata").field(field).field(&entry.key);
+            findings.invalid.push((at, message));
+        }
+    }
+    texts
 }

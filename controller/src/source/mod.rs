@@ -1,8 +1,9 @@
-//! Where objects come from: a folder now, an API server later.
+//! Where objects come from: a folder, or an API server.
 //!
 //! A source hands over whole sets of objects, never changes: what changed is found once, after translation. It also
 //! takes the status of its objects back, and shows it as its users expect.
 
+pub mod kubernetes;
 pub mod folder;
 mod document;
 mod yaml;

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use crds::MetaRouterSpec;
+use crds::rules::NO_BUCKET;
 
 use super::model::{RateLimit, TokenBucket};
 use super::report::Report;
 use super::{duration, matchers};
 use crate::object::Object;
+use crate::status::Finding;
 use crate::tree::FieldPath;
 
 /// Conditions that a limit may have: the proxy's limit, as the two below.
@@ -30,7 +32,7 @@ pub(crate) fn read(
     let mut reader = Reader { object, report, is_sound: true };
     let path = FieldPath::spec().field("localRateLimit");
     if limit.token_bucket.is_none() && limit.conditions.is_empty() {
-        reader.mistake(&path, "must have `tokenBucket`, `conditions`, or both");
+        reader.mistake(&path, NO_BUCKET);
     }
     if limit.conditions.len() > CONDITIONS_LIMIT {
         let text = format!("has {} items, must have at most {CONDITIONS_LIMIT}", limit.conditions.len());
@@ -69,9 +71,9 @@ struct Reader<'r, 'a> {
 }
 
 impl Reader<'_, '_> {
-    fn mistake(&mut self, path: &FieldPath, message: impl Into<String>) {
+    fn mistake(&mut self, path: &FieldPath, finding: impl Into<Finding>) {
         self.is_sound = false;
-        self.report.error(self.object, path, message);
+        self.report.error(self.object, path, finding);
     }
 
     fn bucket(&mut self, bucket: &crds::TokenBucket, path: &FieldPath) -> Option<TokenBucket> {

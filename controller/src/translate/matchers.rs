@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crds::rules::{EMPTY_REGEX, TWO_CONDITIONS};
 use crds::{AttributeMatch, MetaRouterSpec, RouteMatch, ValueMatch};
 use regex_automata::meta;
 use regex_automata::nfa::thompson::WhichCaptures;
@@ -84,7 +85,7 @@ fn matcher(condition: &AttributeMatch) -> Result<Matcher, (Option<Place>, String
             .map_err(|(in_regex, message)| (in_regex.then_some(Place::Regex), message));
     };
     if own != ValueMatch::default() {
-        return Err((None, format!("has {} and not; a condition holds one of them", set(&own).join(", "))));
+        return Err((None, format!("{TWO_CONDITIONS}; this has {} and not", set(&own).join(" and "))));
     }
     let place = |in_regex| Some(if in_regex { Place::RegexOfNot } else { Place::Not });
     value(not).map(Matcher::Not).map_err(|(in_regex, message)| (place(in_regex), message))
@@ -94,7 +95,7 @@ fn matcher(condition: &AttributeMatch) -> Result<Matcher, (Option<Place>, String
 fn value(condition: ValueMatch) -> Result<ValueMatcher, (bool, String)> {
     let fields = set(&condition);
     if fields.len() > 1 {
-        return Err((false, format!("has {}; a condition holds one of them", fields.join(" and "))));
+        return Err((false, format!("{TWO_CONDITIONS}; this has {}", fields.join(" and "))));
     }
     if let Some(regex) = condition.regex {
         return compile(&regex).map(|()| ValueMatcher::Regex(regex)).map_err(|message| (true, message));
@@ -120,7 +121,7 @@ fn set(condition: &ValueMatch) -> Vec<&'static str> {
 
 fn compile(regex: &str) -> Result<(), String> {
     if regex.is_empty() {
-        return Err("must not be empty; `{}` asks only that the attribute is there".to_owned());
+        return Err(EMPTY_REGEX.to_owned());
     }
     if regex.len() > REGEX_LENGTH_LIMIT {
         return Err(format!("is {} bytes long; at most {REGEX_LENGTH_LIMIT} are allowed", regex.len()));
@@ -183,11 +184,17 @@ mod tests {
     fn mistakes_say_what_would_be_right() {
         use serde_json::json;
         let rows = [
-            (json!({ "exact": "a", "regex": "b" }), "has exact and regex; a condition holds one of them"),
-            (json!({ "exact": "a", "not": {} }), "has exact and not; a condition holds one of them"),
+            (
+                json!({ "exact": "a", "regex": "b" }),
+                "a condition holds one of exact, prefix, regex, present and not; this has exact and regex",
+            ),
+            (
+                json!({ "exact": "a", "not": {} }),
+                "a condition holds one of exact, prefix, regex, present and not; this has exact and not",
+            ),
             (
                 json!({ "not": { "prefix": "a", "present": true } }),
-                "has prefix and present; a condition holds one of them",
+                "a condition holds one of exact, prefix, regex, present and not; this has prefix and present",
             ),
             (json!({ "regex": "" }), "must not be empty; `{}` asks only that the attribute is there"),
             (json!({ "regex": "(a" }), r#""(a" is not a regular expression: unclosed group"#),

@@ -6,6 +6,7 @@ use crds::{ApplicationProtocolSpec, FreeForm};
 
 use super::report::Report;
 use crate::object::{Object, Objects};
+use crate::status::Reason;
 use crate::tree::FieldPath;
 
 /// Codecs whose messages name no service, so that an address and port can hold one service only. Of a codec that is not
@@ -41,10 +42,18 @@ impl Protocols {
         let mut registered: BTreeMap<String, &Object<ApplicationProtocolSpec>> = BTreeMap::new();
         for object in &objects.protocols {
             let name = object.spec.protocol.to_ascii_lowercase();
+            if !is_name(&name) {
+                let message = format!(
+                    "{:?} cannot stand in the name of a port; use letters, digits, and `-` between words",
+                    object.spec.protocol
+                );
+                report.error(object, &FieldPath::spec().field("protocol"), message);
+                continue;
+            }
             if let Some(winner) = registered.get(&name) {
                 let message =
                     format!("protocol {name} is registered by {} already, which is older", winner.describe());
-                report.error(object, &FieldPath::spec().field("protocol"), message);
+                report.error(object, &FieldPath::spec().field("protocol"), Reason::Conflicted.says(message));
                 continue;
             }
             let codec = object.spec.codec.as_deref().unwrap_or(&name);
@@ -72,6 +81,12 @@ impl Protocols {
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
+}
+
+/// Whether a text can be a part of a port's name.
+fn is_name(text: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    text.split('-').all(is_word)
 }
 
 /// What a port's name says after `<word>-metaprotocol-`; `None` where it is not such a name.

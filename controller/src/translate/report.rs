@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::object::Object;
-use crate::status::{Diagnostic, Severity};
+use crate::object::Head;
+use crate::status::{Diagnostic, Finding, Reason, Severity};
 use crate::tree::FieldPath;
 
 /// What there is to say so far.
@@ -12,19 +12,19 @@ pub(crate) struct Report(BTreeSet<Diagnostic>);
 
 impl Report {
     /// Something that was asked for is not in force.
-    pub(crate) fn error<S>(&mut self, object: &Object<S>, path: &FieldPath, message: impl Into<String>) {
-        self.0.insert(Diagnostic::of(object, Severity::Error, path.clone(), message));
+    pub(crate) fn error(&mut self, object: &Head, path: &FieldPath, finding: impl Into<Finding>) {
+        self.0.insert(Diagnostic::of(object, Severity::Error, path.clone(), finding));
     }
 
     /// In force, but perhaps not what was meant.
-    pub(crate) fn warning<S>(&mut self, object: &Object<S>, path: &FieldPath, message: impl Into<String>) {
-        self.0.insert(Diagnostic::of(object, Severity::Warning, path.clone(), message));
+    pub(crate) fn warning(&mut self, object: &Head, path: &FieldPath, finding: impl Into<Finding>) {
+        self.0.insert(Diagnostic::of(object, Severity::Warning, path.clone(), finding));
     }
 
     /// Fields of a kind that is not ours and that are not served.
-    pub(crate) fn unserved<S>(&mut self, object: &Object<S>) {
+    pub(crate) fn unserved(&mut self, object: &Head) {
         for path in &object.unserved {
-            let message = "not supported yet, so it has no effect";
+            let message = Reason::Unsupported.says("not supported yet, so it has no effect");
             self.0.insert(Diagnostic::of_key(object, Severity::Warning, path.clone(), message));
         }
     }

@@ -100,7 +100,7 @@ impl Reader<'_, '_> {
         if requests.attributes.is_empty() {
             self.problem(
                 path,
-                "has no attributes, which every request would match; write `idempotent: true`".into(),
+                "has no attributes, which every request would match; write `idempotent: true`",
             );
             return None;
         }

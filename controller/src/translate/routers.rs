@@ -12,6 +12,7 @@ use super::report::Report;
 use super::services::{Service, Services};
 use super::{Options, limits};
 use crate::object::{Object, Objects};
+use crate::status::{Finding, Reason};
 use crate::tree::FieldPath;
 
 /// All `MetaRouter`s.
@@ -48,13 +49,16 @@ impl<'a> Routers<'a> {
             let place = place.index(0);
             let Some(service) = services.find(host, &object.key.namespace) else {
                 let why = services.why_not(host, &object.key.namespace);
-                report.warning(object, &place, format!("{why}; these routes serve nothing"));
+                let message = format!("{}; these routes serve nothing", why.text);
+                report.warning(object, &place, why.reason.says(message));
                 all.idle.push((object, None));
                 continue;
             };
             let refusal = refusal(object, service, options).or_else(|| {
                 let winner = all.serving.get(service.host).filter(|_| is_sound)?;
-                Some(format!("host {host} is routed by {} already, which is older", winner.describe()))
+                let message =
+                    format!("host {host} is routed by {} already, which is older", winner.describe());
+                Some(Reason::Conflicted.says(message))
             });
             if refusal.is_none() && is_sound {
                 all.serving.insert(service.host, object);
@@ -106,18 +110,18 @@ fn above(base: &FreeForm, own: Option<&FreeForm>) -> FreeForm {
 }
 
 /// Why a `MetaRouter` may not route a service.
-fn refusal(object: &Object<MetaRouterSpec>, service: &Service<'_>, options: &Options) -> Option<String> {
+fn refusal(object: &Object<MetaRouterSpec>, service: &Service<'_>, options: &Options) -> Option<Finding> {
     let (own, root) = (&object.key.namespace, &options.root_namespace);
     if options.allow_cross_namespace || own == service.namespace() || own == root {
         return None;
     }
-    Some(format!(
+    Some(Reason::NotPermitted.says(format!(
         "a MetaRouter of namespace {own} may not route host {}, which {} defines; move it to namespace {} or {root}, or \
          allow this with --allow-cross-namespace",
         service.host,
         service.object.key,
         service.namespace()
-    ))
+    )))
 }
 
 fn is_supported(object: &Object<MetaRouterSpec>, report: &mut Report) -> bool {
@@ -139,7 +143,7 @@ fn is_supported(object: &Object<MetaRouterSpec>, report: &mut Report) -> bool {
     let mut is_supported = true;
     for (field, _, message) in unsupported.into_iter().filter(|(_, is_set, _)| *is_set) {
         is_supported = false;
-        report.error(object, &FieldPath::spec().field(field), message);
+        report.error(object, &FieldPath::spec().field(field), Reason::Unsupported.says(message));
     }
     is_supported
 }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crds::rules::{CHOICE_WITHOUT_MIRROR, PERCENTAGE, SHARE_WITHOUT_MIRROR, WEIGHTS};
 use crds::{Destination, KeyValue, MetaRouterSpec, MirrorRequests, Percent};
 
 use super::model::{Action, ClusterId, Mirror, Route, RouteConfiguration, Traced};
@@ -15,6 +16,7 @@ use super::services::{Port, Service, Services};
 use super::{duration, matchers};
 use crate::nearest;
 use crate::object::Object;
+use crate::status::{Finding, Reason};
 use crate::tree::FieldPath;
 
 /// All requests, in the unit of a mirror's share.
@@ -147,9 +149,10 @@ impl Reader<'_, '_> {
     }
 
     /// Notes a mistake, which is what the route then answers.
-    pub(super) fn problem(&mut self, path: &FieldPath, message: String) {
-        self.note_problem(path, &message);
-        self.report.error(self.router, path, message);
+    pub(super) fn problem(&mut self, path: &FieldPath, finding: impl Into<Finding>) {
+        let finding = finding.into();
+        self.note_problem(path, &finding.text);
+        self.report.error(self.router, path, finding);
     }
 
     /// Notes a mistake that has been reported, which is what the route then answers.
@@ -197,7 +200,7 @@ impl Reader<'_, '_> {
         }
         if sum != 100 && !destinations.is_empty() {
             let last = path.index(destinations.len() - 1).field("weight");
-            self.problem(&last, format!("weights sum to {sum}, must be 100"));
+            self.problem(&last, format!("{WEIGHTS}, not {sum}"));
         }
         clusters
     }
@@ -222,7 +225,7 @@ impl Reader<'_, '_> {
                     known.join(" or ")
                 ),
             };
-            self.problem(&path.field("port"), message);
+            self.problem(&path.field("port"), Reason::BackendNotFound.says(message));
             return None;
         };
         if port.protocol.codec != own.protocol.codec {
@@ -235,7 +238,7 @@ impl Reader<'_, '_> {
         if !subset.is_empty()
             && let Err(message) = self.subset(service.host, &subset)
         {
-            self.problem(&path.field("subset"), message);
+            self.problem(&path.field("subset"), Reason::SubsetNotFound.says(message));
             return None;
         }
         Some(ClusterId { host: service.host.to_owned(), port: number, subset })
@@ -263,12 +266,10 @@ impl Reader<'_, '_> {
         });
         let Some(mirror) = &route.mirror else {
             if route.mirror_percentage.is_some() {
-                let message = "says how much to copy, but there is no `mirror` that says where to".to_owned();
-                self.problem(&path.field("mirrorPercentage"), message);
+                self.problem(&path.field("mirrorPercentage"), SHARE_WITHOUT_MIRROR);
             }
             if route.mirror_requests.is_some() {
-                let message = "says what to copy, but there is no `mirror` that says where to".to_owned();
-                self.problem(&path.field("mirrorRequests"), message);
+                self.problem(&path.field("mirrorRequests"), CHOICE_WITHOUT_MIRROR);
             }
             return None;
         };
@@ -285,7 +286,7 @@ impl Reader<'_, '_> {
 fn millionths(percent: Percent) -> Result<u32, String> {
     let value = percent.value;
     if !(value > 0.0 && value <= 100.0) {
-        return Err(format!("must be more than 0 and at most 100, not {value}"));
+        return Err(format!("{PERCENTAGE}, not {value}"));
     }
     let millionths = (value * 10_000.0).round();
     if millionths < 1.0 {

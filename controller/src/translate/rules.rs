@@ -14,6 +14,7 @@ use super::report::Report;
 use super::services::{Service, Services};
 use super::{Options, balancing, duration};
 use crate::object::{Key, Object, Objects};
+use crate::status::Reason;
 use crate::tree::FieldPath;
 
 /// What applies to a host.
@@ -60,7 +61,7 @@ impl<'a> Rules<'a> {
             if let Some((object, others)) = found {
                 for other in others {
                     let message = format!("{} is for the same host and older; merge them", object.describe());
-                    report.error(other, &FieldPath::spec().field("host"), message);
+                    report.error(other, &FieldPath::spec().field("host"), Reason::Conflicted.says(message));
                 }
                 applied.insert(&object.key);
                 rules.insert(service.host, rule(object, report));

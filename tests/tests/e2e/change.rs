@@ -98,7 +98,7 @@ async fn a_file_that_is_no_yaml_keeps_what_it_last_said() {
 async fn an_object_that_makes_no_sense_keeps_what_it_last_said_and_others_change() {
     let (mut scene, [v1, v2]) = two(all_to("v2")).await;
     let client = scene.client().await;
-    scene.announce("spec.routes[0].route[1].weight: weights sum to 90, must be 100");
+    scene.announce("spec.routes[0].route[1].weight: weights must sum to 100, not 90");
     scene.announce("MetaRouter shop/orders: its last good version stays in force");
     scene.folder().put("router", Router::routes([Route::split(&[("v1", 80), ("v2", 10)])]));
     eventually("the mistake is told", async || scene.logged("weights sum to 90").pop().ok_or("nothing"))

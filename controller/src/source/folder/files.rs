@@ -150,14 +150,8 @@ fn twice(object: &AnyObject, first: Option<&Location>) -> Diagnostic {
     let first = first.map_or_else(String::new, |location| {
         format!(" at {}:{}", location.file.display(), location.tree.position.line)
     });
-    Diagnostic {
-        file: object.location().map(|location| Arc::clone(&location.file)),
-        position: object.location().map(|location| location.tree.position),
-        severity: Severity::Error,
-        object: Some(object.key().clone()),
-        path: FieldPath::root(),
-        message: format!("stands already{first}, which is in force; remove one of them"),
-    }
+    let message = format!("stands already{first}, which is in force; remove one of them");
+    Diagnostic::of(object.head(), Severity::Error, FieldPath::root(), message)
 }
 
 #[cfg(test)]
@@ -326,7 +320,7 @@ mod tests {
         let mut files = Files::default();
         files.update(scan(&[(
             "a.yaml",
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Service\n",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Secret\n",
         )]));
         assert!(objects(&files).is_empty());
         assert!(said(&files).is_empty());

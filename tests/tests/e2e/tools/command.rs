@@ -57,7 +57,7 @@ async fn each_mistake_is_told_with_its_place_and_what_would_be_right() {
         ),
         (
             change("router", "subset: v2}, weight: 10}", "subset: v2}, weight: 20}"),
-            "spec.routes[1].route[1].weight: weights sum to 110, must be 100\n",
+            "spec.routes[1].route[1].weight: weights must sum to 100, not 110\n",
         ),
         (change("service", "name: tcp-metaprotocol-dubbo", "name: tcp-metaprotocol-dubo"), "did you mean"),
         (change("service", "resolution: STATIC", "resolution: NONE"), "spec.resolution: "),
@@ -85,7 +85,7 @@ async fn what_has_no_effect_is_a_warning() {
     let router = std::fs::read_to_string(folder.file("router")).unwrap();
     folder.put("router", router.replace("hosts: [orders.shop.example]", "hosts: [orders.shop.exampl]"));
     let ran = on(&folder, "validate", &[]).await;
-    let expected = "router.yaml:7:11: warning: MetaRouter shop/orders: spec.hosts[0]: no ServiceEntry has host \
+    let expected = "router.yaml:7:11: warning: MetaRouter shop/orders: spec.hosts[0]: no Service or ServiceEntry has host \
                     orders.shop.exampl (did you mean `orders.shop.example`?); these routes serve nothing\n\
                     ok: 1 listeners, 1 route configurations, 3 clusters\n";
     assert_eq!((ran.code, &*ran.stdout), (Some(0), expected));

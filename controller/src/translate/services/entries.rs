@@ -1,129 +1,35 @@
-//! Hosts that are served: their addresses, their ports and what those speak, and the endpoints behind them.
-//!
-//! A `ServiceEntry` without a port that names one of our protocols is none of our business, whatever else it says.
+//! Services that `ServiceEntry` objects define.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use crds::istio::{Labels, ServiceEntrySpec, ServicePort, WorkloadEntrySpec};
 
-use super::protocols::{self, Protocol, Protocols};
-use super::report::Report;
-use crate::nearest;
-use crate::object::{Object, Objects};
+use super::{Endpoint, INTERFACE, NO_ADDRESS, Port, Service, Services, known_protocol};
+use crate::object::{Head, Object, Objects};
+use crate::translate::protocols::{self, Protocol, Protocols};
+use crate::translate::report::Report;
 use crate::tree::FieldPath;
 
-/// The annotation that says what the codec's service attribute holds for this service (Dubbo: the interface).
-const INTERFACE: &str = "interface";
-
-/// Where a service without addresses is listened for.
-const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-/// A service that is served.
-#[derive(Debug)]
-pub(crate) struct Service<'a> {
-    pub(crate) object: &'a Object<ServiceEntrySpec>,
-    pub(crate) host: &'a str,
-    pub(crate) addresses: Vec<IpAddr>,
-    /// From its annotation.
-    pub(crate) interface: Option<&'a str>,
-    /// At least one.
-    pub(crate) ports: Vec<Port>,
-    pub(crate) is_dns: bool,
-}
-
-/// A port that names one of our protocols.
-#[derive(Debug)]
-pub(crate) struct Port {
-    pub(crate) number: u16,
-    /// Where it stands.
-    pub(crate) path: FieldPath,
-    pub(crate) protocol: Protocol,
-    pub(crate) endpoints: Vec<Endpoint>,
-}
-
-/// An endpoint of a port.
-#[derive(Debug, Clone)]
-pub(crate) struct Endpoint {
-    /// An IP address, or a name where the service is resolved by DNS.
-    pub(crate) address: String,
-    pub(crate) port: u16,
-    pub(crate) labels: Labels,
-}
-
-impl Service<'_> {
-    pub(crate) fn namespace(&self) -> &str {
-        &self.object.key.namespace
-    }
-
-    pub(crate) fn port(&self, number: u16) -> Option<&Port> {
-        self.ports.iter().find(|port| port.number == number)
-    }
-}
-
-/// All services that are served, by host.
-#[derive(Debug, Default)]
-pub(crate) struct Services<'a> {
-    served: BTreeMap<&'a str, Service<'a>>,
-    /// Hosts of the `ServiceEntry` objects that are not served.
-    others: BTreeMap<&'a str, &'a Object<ServiceEntrySpec>>,
-}
-
-impl<'a> Services<'a> {
-    pub(crate) fn of(objects: &'a Objects, protocols: &Protocols, report: &mut Report) -> Self {
-        let mut all = Self::default();
-        for object in &objects.services {
-            let spec = &object.spec;
-            let names_a_protocol =
-                |port: &ServicePort| port.name.as_deref().and_then(protocols::of_port_name).is_some();
-            if !spec.ports.iter().any(names_a_protocol) {
-                all.others.extend(spec.hosts.iter().map(|host| (host.as_str(), &**object)));
-                continue;
-            }
-            report.unserved(object);
-            let Some(host) = host(object, report) else { continue };
-            if let Some(winner) = all.served.get(host) {
-                let message =
-                    format!("host {host} is defined by {} already, which is older", winner.object.describe());
-                report.error(object, &FieldPath::spec().field("hosts").index(0), message);
-                continue;
-            }
-            if let Some(service) = service(object, host, (objects, protocols), report) {
-                all.served.insert(host, service);
-            } else {
-                all.others.insert(host, object);
-            }
+pub(super) fn read<'a>(
+    objects: &'a Objects,
+    protocols: &Protocols,
+    all: &mut Services<'a>,
+    report: &mut Report,
+) {
+    for object in &objects.services {
+        let names_a_protocol =
+            |port: &ServicePort| port.name.as_deref().and_then(protocols::of_port_name).is_some();
+        if !object.spec.ports.iter().any(names_a_protocol) {
+            all.others.extend(object.spec.hosts.iter().map(|host| (host.as_str(), &object.head)));
+            continue;
         }
-        all
-    }
-
-    /// All of them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Service<'a>> {
-        self.served.values()
-    }
-
-    /// The service of a host as written in an object of `namespace`: its exact host, else that of a Kubernetes service
-    /// in the same namespace.
-    pub(crate) fn find(&self, host: &str, namespace: &str) -> Option<&Service<'a>> {
-        self.served.get(host).or_else(|| self.served.get(long_name(host, namespace).as_str()))
-    }
-
-    /// Why [`Self::find`] found nothing, and what would be right.
-    pub(crate) fn why_not(&self, host: &str, namespace: &str) -> String {
-        let other = self.others.get(host).or_else(|| self.others.get(long_name(host, namespace).as_str()));
-        if let Some(object) = other {
-            let object = object.describe();
-            return format!(
-                "host {host} is not served: {object} has no port named tcp-metaprotocol-<protocol>, or has mistakes"
-            );
+        report.unserved(object);
+        let Some(host) = host(object, report) else { continue };
+        if all.is_free(host, object, &FieldPath::spec().field("hosts").index(0), report) {
+            let service = service(object, host, (objects, protocols), report);
+            all.take(host, object, service);
         }
-        let hint = nearest::hint(host, self.served.keys().copied());
-        format!("no ServiceEntry has host {host}{hint}")
     }
-}
-
-fn long_name(host: &str, namespace: &str) -> String {
-    format!("{host}.{namespace}.svc.cluster.local")
 }
 
 fn host<'a>(object: &'a Object<ServiceEntrySpec>, report: &mut Report) -> Option<&'a str> {
@@ -217,17 +123,9 @@ fn protocol(
 ) -> Option<Protocol> {
     let name = port.name.as_deref()?;
     let text = protocols::of_port_name(name)?;
-    let found = protocols.longest(text).cloned();
-    if found.is_none() {
-        let known: Vec<&str> = protocols.names().collect();
-        let message = format!(
-            "port {name} names no protocol{}; there are {} and what ApplicationProtocol objects register",
-            nearest::hint(text, known.iter().copied()),
-            known.join(", ")
-        );
-        report.error(object, &path.field("name"), message);
-    }
-    found
+    known_protocol((name, text), protocols)
+        .map_err(|message| report.error(object, &path.field("name"), message))
+        .ok()
 }
 
 /// The endpoints, whatever the port, without those whose address is none; `None` where it is unclear which are meant.
@@ -270,8 +168,8 @@ fn workloads<'a>(
 }
 
 /// Whether an endpoint's address is one.
-fn has_address<S>(
-    object: &Object<S>,
+fn has_address(
+    object: &Head,
     endpoint: &WorkloadEntrySpec,
     path: &FieldPath,
     is_dns: bool,
