@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use crds::{FreeForm, MetaRouterSpec};
 
-use super::Options;
+use super::model::HealthCheck;
 use super::report::Report;
 use super::services::{Service, Services};
+use super::{Options, health};
 use crate::object::{Object, Objects};
 use crate::tree::FieldPath;
 
@@ -18,6 +19,8 @@ use crate::tree::FieldPath;
 pub(crate) struct Routers<'a> {
     /// Those that serve, by host.
     serving: BTreeMap<&'a str, &'a Object<MetaRouterSpec>>,
+    /// How the endpoints of their hosts are pinged.
+    checks: BTreeMap<&'a str, HealthCheck>,
     /// The others, and the host that each is for, where that is served: their routes are read as well, so that all
     /// their mistakes are told at once.
     idle: Vec<(&'a Object<MetaRouterSpec>, Option<&'a str>)>,
@@ -34,6 +37,7 @@ impl<'a> Routers<'a> {
         for object in &objects.routers {
             let place = FieldPath::spec().field("hosts");
             let is_supported = is_supported(object, report);
+            let checks = health::checks(object, report);
             let [host] = object.spec.hosts.as_slice() else {
                 let message = format!("must hold exactly one host, not {}", object.spec.hosts.len());
                 report.error(object, &place, message);
@@ -53,6 +57,7 @@ impl<'a> Routers<'a> {
             });
             if refusal.is_none() && is_supported {
                 all.serving.insert(service.host, object);
+                all.checks.extend(checks.map(|checks| (service.host, checks)));
             } else {
                 all.idle.push((object, Some(service.host)));
             }
@@ -71,6 +76,11 @@ impl<'a> Routers<'a> {
     /// The `MetaRouter` that serves a host.
     pub(crate) fn get(&self, host: &str) -> Option<&'a Object<MetaRouterSpec>> {
         self.serving.get(host).copied()
+    }
+
+    /// How the endpoints of a host are pinged.
+    pub(crate) fn health_check(&self, host: &str) -> Option<&HealthCheck> {
+        self.checks.get(host)
     }
 
     /// Options of a protocol's codec for connections from clients of a host.

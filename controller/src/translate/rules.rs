@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crds::istio::{DestinationRuleSpec, Labels, TrafficPolicy};
 
-use super::model::{Balancing, Settings};
+use super::model::{Balancing, Outliers, Settings};
 use super::report::Report;
 use super::services::{Service, Services};
-use super::{Options, balancing, duration};
+use super::{Options, balancing, duration, health};
 use crate::object::{Key, Object, Objects};
 use crate::tree::FieldPath;
 
@@ -161,6 +161,7 @@ struct Policy {
     max_connections: Option<u32>,
     max_pending_requests: Option<u32>,
     max_requests: Option<u32>,
+    outliers: Option<Outliers>,
 }
 
 impl Policy {
@@ -194,6 +195,10 @@ impl Policy {
             read.max_pending_requests = http.max_pending_requests.filter(|max| *max > 0);
             read.max_requests = http.max_requests.filter(|max| *max > 0);
         }
+        if let Some(detection) = &policy.outlier_detection {
+            let path = path.field("outlierDetection");
+            read.outliers = Some(health::outliers(object, detection, &path, report));
+        }
         read
     }
 
@@ -206,6 +211,10 @@ impl Policy {
             max_connections: self.max_connections.or(other.max_connections),
             max_pending_requests: self.max_pending_requests.or(other.max_pending_requests),
             max_requests: self.max_requests.or(other.max_requests),
+            outliers: match (self.outliers, other.outliers) {
+                (Some(own), Some(other)) => Some(own.or(other)),
+                (own, other) => own.or(other),
+            },
         }
     }
 
@@ -217,6 +226,21 @@ impl Policy {
             max_connections: self.max_connections,
             max_pending_requests: self.max_pending_requests,
             max_requests: self.max_requests,
+            outliers: self.outliers,
+        }
+    }
+}
+
+impl Outliers {
+    /// What this says, and where it says nothing, what the other does.
+    fn or(self, other: Self) -> Self {
+        Self {
+            consecutive_errors: self.consecutive_errors.or(other.consecutive_errors),
+            consecutive_gateway_errors: self.consecutive_gateway_errors.or(other.consecutive_gateway_errors),
+            interval: self.interval.or(other.interval),
+            base_ejection_time: self.base_ejection_time.or(other.base_ejection_time),
+            max_ejection_percent: self.max_ejection_percent.or(other.max_ejection_percent),
+            min_health_percent: self.min_health_percent.or(other.min_health_percent),
         }
     }
 }

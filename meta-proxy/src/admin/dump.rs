@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::model::{
     AttributeMatcher, Discovery, LoadBalancing, Matcher, Mirror, Route, RouteAction, ValueMatcher,
@@ -12,7 +13,7 @@ use crate::snapshot::ClusterSpec;
 use crate::telemetry::{Counter, EndpointSeries, Outcome, Telemetry};
 use crate::xds::Entry;
 
-use super::Published;
+use super::{Published, health};
 
 /// Every resource in force, with its version and where it came from, and every one that was refused.
 pub fn config(published: &Published) -> Value {
@@ -61,6 +62,7 @@ pub fn config(published: &Published) -> Value {
             "max_connections": model.limits.max_connections,
             "max_pending": model.limits.max_pending,
             "max_requests": model.limits.max_requests,
+            "health": health::policy(&model.health),
         });
         described(entry, value)
     });
@@ -79,6 +81,7 @@ pub fn config(published: &Published) -> Value {
 fn balancing(kind: &LoadBalancing) -> Value {
     match kind {
         LoadBalancing::LeastRequest => json!("least request"),
+        LoadBalancing::Random => json!("random"),
         LoadBalancing::RoundRobin => json!("round robin"),
         LoadBalancing::RingHash { attribute, minimum_ring_size } => {
             json!({ "ring_hash": { "attribute": attribute, "minimum_ring_size": minimum_ring_size } })
@@ -138,7 +141,10 @@ fn condition(matcher: &AttributeMatcher) -> Value {
 /// Every cluster, what it uses of its limits, and what each of its endpoints does.
 pub fn clusters(published: &Published, telemetry: &Telemetry) -> Value {
     let all = telemetry.all_endpoints();
+    let now = Instant::now();
     let cluster = |(name, spec): (&String, &ClusterSpec)| {
+        let (usage, limits) = (&spec.settings.usage, &spec.settings.model.limits);
+        let members: BTreeMap<_, _> = usage.roster.members(name, now).into_iter().collect();
         let endpoints = spec.endpoints.iter().map(|endpoint| {
             let address = endpoint.address.to_string();
             let series = all.iter().find(|(key, _)| *key.cluster == **name && *key.endpoint == *address);
@@ -153,11 +159,12 @@ pub fn clusters(published: &Published, telemetry: &Telemetry) -> Value {
                 "timeouts": sum(|one| &one.timeouts),
                 "lost": sum(|one| &one.lost),
                 "ok": sum(|one| &one.responses[0]),
+                "health": members.get(&endpoint.address).map(|member| health::member(member, now)),
             })
         });
-        let (usage, limits) = (&spec.settings.usage, &spec.settings.model.limits);
         json!({
             "name": name,
+            "panic": usage.roster.panics(),
             "endpoints": endpoints.collect::<Vec<_>>(),
             "limits": {
                 "connections": { "limit": limits.max_connections, "used": usage.connections.used() },

@@ -5,10 +5,12 @@
 //! is carried out.
 
 mod cluster;
+mod health;
 mod listener;
 mod route;
 
 pub use cluster::{Cluster, Discovery, Endpoint, Endpoints, HostPort, Limits, LoadBalancing};
+pub use health::{Health, HealthCheck, OutlierDetection};
 pub use listener::{Listener, Service};
 pub use route::{
     AttributeMatcher, Matcher, Mirror, Route, RouteAction, RouteConfiguration, ValueMatcher, WeightedCluster,

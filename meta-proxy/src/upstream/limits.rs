@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What a cluster uses now of what it is allowed. Counted only where a limit is set.
+use super::standing::Roster;
+
+/// What a cluster uses now of what it is allowed, and how its endpoints stand. Counted only where a limit is set.
 #[derive(Debug, Default)]
 pub struct Usage {
     /// Upstream connections, those under way included.
@@ -12,6 +14,8 @@ pub struct Usage {
     pub pending: Count,
     /// Outstanding requests.
     pub requests: Count,
+    /// Its endpoints, where they are judged.
+    pub roster: Roster,
 }
 
 /// A count that is never above its limit.

@@ -11,6 +11,8 @@ mod endpoint;
 mod health;
 mod limits;
 mod pending;
+mod probe;
+mod standing;
 mod task;
 mod waiting;
 
@@ -18,3 +20,4 @@ pub use balance::{MAGLEV_TABLE_LIMIT, RING_LIMIT, is_prime};
 pub use cluster::{Cluster, Hashed, Place, Settings};
 pub use endpoint::Endpoint;
 pub use limits::{Permit, Usage};
+pub use standing::{Member, Roster};

@@ -12,11 +12,14 @@ mod dedicated;
 mod half_closed;
 mod in_order;
 mod last_write;
+mod outliers;
 mod ownership;
+mod pings;
 mod pins;
 mod pool;
 mod reset;
 mod sessions;
+mod splits;
 mod spread;
 mod strict;
 

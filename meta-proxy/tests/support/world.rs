@@ -12,8 +12,8 @@ use codec_api::{Conduct, Options, Order, Sharing};
 use meta_proxy::downstream::{Seat, Worker};
 use meta_proxy::local::Local;
 use meta_proxy::model::{
-    AttributeMatcher, Cluster, Discovery, Endpoint, Limits, Listener, LoadBalancing, Matcher, Mirror, Route,
-    RouteAction, RouteConfiguration, Service, ValueMatcher, WeightedCluster,
+    AttributeMatcher, Cluster, Discovery, Endpoint, Health, Limits, Listener, LoadBalancing, Matcher, Mirror,
+    Route, RouteAction, RouteConfiguration, Service, ValueMatcher, WeightedCluster,
 };
 use meta_proxy::route::Table;
 use meta_proxy::snapshot::{ClusterSpec, ListenerSpec, RoutesSpec, ServiceSpec, Snapshot};
@@ -23,6 +23,7 @@ use meta_proxy::wire::{BoxStream, Connecting, Connector};
 use tokio::sync::mpsc;
 
 use super::actor::Actor;
+use super::part::Part;
 use super::tiny::{PROPERTIES, Tiny};
 
 /// Bytes that a pipe holds before its writer must wait.
@@ -79,6 +80,8 @@ pub struct World {
     pub idle_timeout: Option<Duration>,
     /// How an endpoint is chosen.
     pub balancing: LoadBalancing,
+    /// How endpoints are judged.
+    pub health: Health,
     /// How clients' connections behave; of upstream ones, all but the order.
     pub conduct: Conduct,
     /// In which order endpoints answer.
@@ -88,6 +91,8 @@ pub struct World {
     endpoints: Rc<Endpoints>,
     clusters: BTreeMap<String, Vec<SocketAddr>>,
     usage: RefCell<HashMap<String, Settings>>,
+    /// All but the first worker.
+    others: Vec<Rc<Worker>>,
 }
 
 /// Address of endpoint number `number`.
@@ -110,13 +115,24 @@ impl World {
             limits: Limits::default(),
             idle_timeout: None,
             balancing: LoadBalancing::LeastRequest,
+            health: Health::default(),
             conduct: Conduct::default(),
             upstream_order: Order::ById,
             dedicated: false,
             endpoints,
             clusters: BTreeMap::new(),
             usage: RefCell::default(),
+            others: Vec::new(),
         }
+    }
+
+    /// One more worker of the same process.
+    pub fn another_worker(&mut self) {
+        let number = self.others.len() + 1;
+        let local = Rc::new(Local::new(number, 7 + number as u64, 64 << 20, self.telemetry.clone()));
+        let worker = Worker::new(local, Rc::new(Pipes(self.endpoints.clone())));
+        worker.start_housekeeping();
+        self.others.push(worker);
     }
 
     /// A worker that sends everything to one endpoint, whose connections come out of the receiver.
@@ -170,6 +186,25 @@ impl World {
                 actor.serve_as(number);
             }
         });
+    }
+
+    /// The same, for an endpoint that behaves as the test says.
+    pub fn playing(&mut self, cluster: &str, number: u16) -> Rc<Part> {
+        let mut accepted = self.accepting(cluster, number);
+        let part = Rc::new(Part::default());
+        let played = part.clone();
+        tokio::task::spawn_local(async move {
+            while let Some(actor) = accepted.recv().await {
+                actor.play(played.clone());
+            }
+        });
+        part
+    }
+
+    /// Takes endpoint `number` from `cluster`.
+    pub fn remove(&mut self, cluster: &str, number: u16) {
+        let addresses = self.clusters.get_mut(cluster).expect("there is such a cluster");
+        addresses.retain(|address| *address != endpoint_address(number));
     }
 
     /// Takes `cluster`'s endpoints away.
@@ -227,10 +262,16 @@ impl World {
         let mut snapshot = Snapshot::default();
         snapshot.listeners.insert("front".to_owned(), Arc::new(spec));
         for (name, addresses) in &self.clusters {
-            let endpoints = addresses.iter().map(|address| Endpoint { address: *address }).collect();
-            snapshot.clusters.insert(name.clone(), ClusterSpec { settings: self.settings(name), endpoints });
+            let endpoints: Arc<[_]> =
+                addresses.iter().map(|address| Endpoint { address: *address }).collect();
+            let settings = self.settings(name);
+            settings.usage.roster.enter(&endpoints, &self.health);
+            snapshot.clusters.insert(name.clone(), ClusterSpec { settings, endpoints });
         }
         self.worker.apply(&snapshot);
+        for other in &self.others {
+            other.apply(&snapshot);
+        }
     }
 
     fn settings(&self, name: &str) -> Settings {
@@ -243,6 +284,7 @@ impl World {
             connect_timeout: Duration::from_secs(1),
             idle_timeout: None,
             limits: self.limits,
+            health: self.health.clone(),
         };
         let mut conduct = self.conduct;
         conduct.order = self.upstream_order;
@@ -256,8 +298,17 @@ impl World {
 
     /// A client of the listener.
     pub fn client(&self) -> Actor {
+        Self::client_of(&self.worker)
+    }
+
+    /// The same, served by worker number `number`, of which the first has the number 0.
+    pub fn client_of_worker(&self, number: usize) -> Actor {
+        Self::client_of(number.checked_sub(1).map_or(&self.worker, |place| &self.others[place]))
+    }
+
+    fn client_of(worker: &Rc<Worker>) -> Actor {
         let (ours, theirs) = tokio::io::duplex(PIPE);
-        self.worker.serve("front", Box::new(theirs), endpoint_address(9), Seat::default());
+        worker.serve("front", Box::new(theirs), endpoint_address(9), Seat::default());
         Actor::new(ours)
     }
 

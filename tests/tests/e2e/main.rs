@@ -7,6 +7,7 @@ mod attachments;
 mod change;
 mod drain;
 mod failure;
+mod health;
 mod hostile;
 mod tools;
 mod java;
