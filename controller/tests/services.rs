@@ -293,11 +293,12 @@ fn mistakes_in_rules_are_named_and_the_rest_applies() {
         (
             "{loadBalancer: {simple: ROUND_ROBBIN}}",
             "18:63: error: DestinationRule shop/orders: spec.trafficPolicy.loadBalancer.simple: there is no ROUND_ROBBIN (did you \
-             mean `ROUND_ROBIN`?); there are ROUND_ROBIN, LEAST_REQUEST, LEAST_CONN, UNSPECIFIED",
+             mean `ROUND_ROBIN`?); there are ROUND_ROBIN, LEAST_REQUEST, LEAST_CONN, RANDOM, \
+             UNSPECIFIED",
         ),
         (
-            "{loadBalancer: {simple: RANDOM}}",
-            "18:63: warning: DestinationRule shop/orders: spec.trafficPolicy.loadBalancer.simple: RANDOM is not supported yet; \
+            "{loadBalancer: {simple: PASSTHROUGH}}",
+            "18:63: warning: DestinationRule shop/orders: spec.trafficPolicy.loadBalancer.simple: PASSTHROUGH is not supported yet; \
              requests go to the less loaded endpoint of two",
         ),
         (

@@ -61,6 +61,32 @@ pub struct MetaRouterSpec {
     /// Addition: options of the codec, above those of the `ApplicationProtocol`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<CodecOptions>,
+    /// Addition: the service's endpoints are pinged. Refused where the protocol has no ping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<HealthCheck>,
+}
+
+/// Addition: how endpoints are pinged, each by every proxy.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthCheck {
+    /// From one ping to the next, from `100ms` to `1h`. Absent: `10s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 32))]
+    pub interval: Option<String>,
+    /// How long an answer may take, a connection included; no longer than the interval. Absent: `1s`, or the interval if
+    /// that is shorter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 32))]
+    pub timeout: Option<String>,
+    /// Pings in a row that fail before an endpoint gets no more requests. Absent: 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i32>", range(min = 1, max = 100))]
+    pub unhealthy_threshold: Option<u32>,
+    /// Pings in a row that are answered before it gets requests again. Absent: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i32>", range(min = 1, max = 100))]
+    pub healthy_threshold: Option<u32>,
 }
 
 /// Addition: options of the codec for each side of the proxy. The codec says which there are.

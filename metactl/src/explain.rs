@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use codec_api::Attribute;
 use meta_proxy::model::{
-    Discovery, LoadBalancing, RateLimit, Retries, Route, RouteAction, Service, TokenBucket,
+    Discovery, HealthCheck, LoadBalancing, OutlierDetection, RateLimit, Retries, Route, RouteAction, Service,
+    TokenBucket,
 };
 use meta_proxy::route::{Attributes, Explanation};
 use meta_proxy::xds::{Codecs, Entry, Listener, State};
@@ -159,8 +160,14 @@ fn describe_cluster(state: &State, what: &str, name: &str, share: &str, text: &m
         let _ = writeln!(text, "          not known");
         return;
     };
-    if let Some(words) = hashed(&cluster.value.model.balancing) {
+    let model = &cluster.value.model;
+    let judged = [model.health.outliers.as_ref().map(ejection), model.health.checks.as_ref().map(pings)];
+    for words in chosen(&model.balancing).into_iter().chain(judged.into_iter().flatten()) {
         let _ = writeln!(text, "          {words}");
+    }
+    if model.health.is_on() && model.health.panic_threshold > 0 {
+        let threshold = model.health.panic_threshold;
+        let _ = writeln!(text, "          all get requests when fewer than {threshold} % are healthy");
     }
     if let Discovery::Dns(names) = &cluster.value.model.discovery {
         for name in names {
@@ -178,10 +185,38 @@ fn describe_cluster(state: &State, what: &str, name: &str, share: &str, text: &m
     }
 }
 
-/// What decides between the endpoints, if it is something of the request.
-fn hashed(balancing: &LoadBalancing) -> Option<String> {
+/// When endpoints are ejected.
+fn ejection(outliers: &OutlierDetection) -> String {
+    let after =
+        [(outliers.consecutive_errors, "errors"), (outliers.consecutive_gateway_errors, "gateway errors")];
+    let after = after.iter().filter_map(|(count, what)| count.map(|count| format!("{count} {what}")));
+    let after: Vec<_> = after.collect();
+    if after.is_empty() {
+        return "ejects nobody: all counts of errors are 0".to_owned();
+    }
+    let least = if outliers.always_eject_one { ", but always one" } else { "" };
+    format!(
+        "ejected after {} in a row, for {:?} and longer each time; at most {} %{least}",
+        after.join(" or "),
+        outliers.base_ejection_time,
+        outliers.max_ejection_percent
+    )
+}
+
+/// How endpoints are pinged.
+fn pings(check: &HealthCheck) -> String {
+    format!(
+        "pinged each {:?}; without requests after {} without an answer in {:?}, until {} with one",
+        check.interval, check.unhealthy_threshold, check.timeout, check.healthy_threshold
+    )
+}
+
+/// What decides between the endpoints, unless it is how much they have to do.
+fn chosen(balancing: &LoadBalancing) -> Option<String> {
     match balancing {
-        LoadBalancing::LeastRequest | LoadBalancing::RoundRobin => None,
+        LoadBalancing::LeastRequest => None,
+        LoadBalancing::Random => Some("drawn at random".to_owned()),
+        LoadBalancing::RoundRobin => Some("one after the other".to_owned()),
         LoadBalancing::RingHash { attribute, .. } => Some(format!("hashed by {attribute} (ring)")),
         LoadBalancing::Maglev { attribute, .. } => Some(format!("hashed by {attribute} (Maglev)")),
     }

@@ -36,3 +36,12 @@ fn both_planes_have_the_same_limits_for_rings_and_tables() {
     assert_eq!(control::RING_SIZE_LIMIT, proxy::RING_LIMIT as u64);
     assert_eq!(control::TABLE_SIZE_LIMIT, u64::from(proxy::MAGLEV_TABLE_LIMIT));
 }
+
+#[test]
+fn both_planes_have_the_same_limits_for_health_checks() {
+    use controller::translate as control;
+    use meta_proxy::xds as proxy;
+    assert_eq!(control::SHORTEST_CHECK_INTERVAL, proxy::SHORTEST_CHECK_INTERVAL);
+    assert_eq!(control::LONGEST_CHECK_INTERVAL, proxy::LONGEST_CHECK_INTERVAL);
+    assert_eq!(control::CHECK_THRESHOLD_LIMIT, proxy::CHECK_THRESHOLD_LIMIT);
+}

@@ -110,14 +110,15 @@ impl Display for Service {
 #[derive(Clone, Debug)]
 pub struct Rule {
     host: String,
-    subsets: Vec<String>,
+    /// Names, and policies of their own.
+    subsets: Vec<(String, Option<String>)>,
     policy: Option<String>,
 }
 
 impl Rule {
     /// Of the service that most scenarios are about, with these subsets.
     pub fn subsets(names: &[&str]) -> Self {
-        let subsets = names.iter().map(|&name| name.to_owned()).collect();
+        let subsets = names.iter().map(|&name| (name.to_owned(), None)).collect();
         Self { host: HOST.to_owned(), subsets, policy: None }
     }
 
@@ -125,6 +126,13 @@ impl Rule {
     #[must_use]
     pub fn of(mut self, host: &str) -> Self {
         host.clone_into(&mut self.host);
+        self
+    }
+
+    /// Adds a subset with a traffic policy of its own.
+    #[must_use]
+    pub fn subset(mut self, name: &str, policy: &str) -> Self {
+        self.subsets.push((name.to_owned(), Some(policy.to_owned())));
         self
     }
 
@@ -149,8 +157,10 @@ impl Display for Rule {
             writeln!(f, "  trafficPolicy: {{{policy}}}")?;
         }
         writeln!(f, "  subsets:{}", if self.subsets.is_empty() { " []" } else { "" })?;
-        for subset in &self.subsets {
-            writeln!(f, "  - {{name: {subset}, labels: {{subset: {subset}}}}}")?;
+        for (subset, policy) in &self.subsets {
+            let policy = policy.as_ref().map(|policy| format!(", trafficPolicy: {{{policy}}}"));
+            let policy = policy.unwrap_or_default();
+            writeln!(f, "  - {{name: {subset}, labels: {{subset: {subset}}}{policy}}}")?;
         }
         Ok(())
     }
@@ -163,12 +173,19 @@ pub struct Router {
     routes: Vec<Route>,
     options: Option<String>,
     limit: Option<String>,
+    health_check: Option<String>,
 }
 
 impl Router {
     /// Of the service that most scenarios are about, with these routes.
     pub fn routes(routes: impl IntoIterator<Item = Route>) -> Self {
-        Self { host: HOST.to_owned(), routes: routes.into_iter().collect(), options: None, limit: None }
+        Self {
+            host: HOST.to_owned(),
+            routes: routes.into_iter().collect(),
+            options: None,
+            limit: None,
+            health_check: None,
+        }
     }
 
     /// The same of another host.
@@ -184,6 +201,13 @@ impl Router {
     #[must_use]
     pub fn options(mut self, options: &str) -> Self {
         self.options = Some(options.to_owned());
+        self
+    }
+
+    /// Has the endpoints pinged, such as `interval: 1s`.
+    #[must_use]
+    pub fn health_check(mut self, health_check: &str) -> Self {
+        self.health_check = Some(health_check.to_owned());
         self
     }
 }
@@ -207,6 +231,9 @@ impl Display for Router {
         }
         if let Some(limit) = &self.limit {
             writeln!(f, "  localRateLimit: {{{limit}}}")?;
+        }
+        if let Some(health_check) = &self.health_check {
+            writeln!(f, "  healthCheck: {{{health_check}}}")?;
         }
         writeln!(f, "  routes:{}", if self.routes.is_empty() { " []" } else { "" })?;
         self.routes.iter().try_for_each(|route| route.write(&self.host, f))

@@ -102,8 +102,8 @@ pub trait Codec {
     fn decode(&mut self, input: &[u8]) -> Result<Decoded, DecodeError>;
 
     /// Looks for the late attributes among `wanted` in a message that this codec decoded, and offers what it sees to
-    /// `found`. Called once for all that routes want of a message, once more for what a cluster hashes, and not at all where
-    /// nobody wants one.
+    /// `found`. Called once for all that routes want of a message, once more for what a cluster hashes, again where that
+    /// decides between the clusters of a split, and not at all where nobody wants one.
     fn attributes(&mut self, message: &Message, bytes: &[u8], wanted: &[Attribute], found: &mut Found) {
         let _ = (message, bytes, wanted, found);
     }

@@ -99,11 +99,12 @@ fn by_name(
     path: &FieldPath,
     report: &mut Report,
 ) -> Option<Balancing> {
-    const SERVED: [&str; 4] = ["ROUND_ROBIN", "LEAST_REQUEST", "LEAST_CONN", "UNSPECIFIED"];
+    const SERVED: [&str; 5] = ["ROUND_ROBIN", "LEAST_REQUEST", "LEAST_CONN", "RANDOM", "UNSPECIFIED"];
     match simple {
         "ROUND_ROBIN" => return Some(Balancing::RoundRobin),
         "LEAST_REQUEST" | "LEAST_CONN" | "UNSPECIFIED" => return Some(Balancing::LeastRequest),
-        "RANDOM" | "PASSTHROUGH" => {
+        "RANDOM" => return Some(Balancing::Random),
+        "PASSTHROUGH" => {
             let message =
                 format!("{simple} is not supported yet; requests go to the less loaded endpoint of two");
             report.warning(object, path, message);

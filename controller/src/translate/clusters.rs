@@ -102,6 +102,7 @@ impl Clusters {
             options: routers.upstream_options(service.host, &port.protocol.options),
             discovery,
             settings,
+            health_check: routers.health_check(service.host).cloned(),
         };
         self.clusters.push(Traced { value, origins });
     }

@@ -14,13 +14,15 @@ use xds::envoy::envoy::config::cluster::v3::cluster::{LbConfig, LbPolicy, Maglev
 use xds::envoy::envoy::config::core::v3 as core;
 use xds::envoy::envoy::config::endpoint::v3 as endpoint_v3;
 use xds::envoy::envoy::config::listener::v3 as listener_v3;
+use xds::envoy::envoy::r#type::v3::Percent;
 use xds::envoy::google::protobuf;
 use xds::{Resource, ResourceType, v1};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::model::{
-    Action, AttributeMatcher, Balancing, Cluster, ClusterId, Discovery, Endpoints, Listener, Matcher,
-    RateLimit, Retries, Route, RouteConfiguration, Settings, TokenBucket, Traced, ValueMatcher,
+    Action, AttributeMatcher, Balancing, Cluster, ClusterId, Discovery, Endpoints, HealthCheck, Listener,
+    Matcher, Outliers, RateLimit, Retries, Route, RouteConfiguration, Settings, TokenBucket, Traced,
+    ValueMatcher,
 };
 
 /// Name of our filter in a listener.
@@ -154,13 +156,15 @@ fn attribute(attribute: &AttributeMatcher) -> v1::AttributeMatcher {
 
 pub(crate) fn cluster(traced: &Traced<Cluster>) -> Resource {
     use cluster_v3::cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig};
-    let Cluster { name, codec, options, discovery, settings } = &traced.value;
+    let Cluster { name, codec, options, discovery, settings, health_check } = &traced.value;
+    let is_judged = settings.outliers.is_some() || health_check.is_some();
     let (lb_policy, lb_config, hash_attribute) = balancing(&settings.balancing);
     let policy = v1::ClusterPolicy {
         protocol: codec.clone(),
         options: options_struct(options),
         idle_timeout: settings.idle_timeout.map(duration),
         hash_attribute,
+        health_check: health_check.as_ref().map(check),
     };
     let mut message = cluster_v3::Cluster {
         name: name.clone(),
@@ -168,6 +172,8 @@ pub(crate) fn cluster(traced: &Traced<Cluster>) -> Resource {
         lb_policy: lb_policy.into(),
         lb_config,
         circuit_breakers: circuit_breakers(settings),
+        outlier_detection: settings.outliers.as_ref().map(outliers),
+        common_lb_config: is_judged.then(|| panic_threshold(settings)),
         metadata: Some(core::Metadata {
             typed_filter_metadata: HashMap::from([(xds::CLUSTER_POLICY_KEY.to_owned(), any(&policy))]),
             ..Default::default()
@@ -195,6 +201,7 @@ fn balancing(balancing: &Balancing) -> (LbPolicy, Option<LbConfig>, String) {
     let wrapped = |value: Option<u64>| value.map(|value| protobuf::UInt64Value { value });
     match balancing {
         Balancing::LeastRequest => (LbPolicy::LeastRequest, None, String::new()),
+        Balancing::Random => (LbPolicy::Random, None, String::new()),
         Balancing::RoundRobin => (LbPolicy::RoundRobin, None, String::new()),
         Balancing::RingHash { attribute, minimum_ring_size } => {
             let minimum_ring_size = wrapped(*minimum_ring_size);
@@ -228,6 +235,43 @@ fn circuit_breakers(settings: &Settings) -> Option<cluster_v3::CircuitBreakers> 
         .iter()
         .any(Option::is_some)
         .then(|| cluster_v3::CircuitBreakers { thresholds: vec![thresholds], ..Default::default() })
+}
+
+/// As Istio tells it to Envoy, and one endpoint may always be ejected.
+fn outliers(outliers: &Outliers) -> cluster_v3::OutlierDetection {
+    let wrapped = |value: u32| Some(protobuf::UInt32Value { value });
+    let enforced = |count: u32| wrapped(if count > 0 { 100 } else { 0 });
+    let (errors, gateway) = (outliers.consecutive_errors, outliers.consecutive_gateway_errors);
+    cluster_v3::OutlierDetection {
+        consecutive_5xx: errors.and_then(wrapped),
+        enforcing_consecutive_5xx: errors.and_then(enforced),
+        consecutive_gateway_failure: gateway.and_then(wrapped),
+        enforcing_consecutive_gateway_failure: gateway.and_then(enforced),
+        interval: outliers.interval.map(duration),
+        base_ejection_time: outliers.base_ejection_time.map(duration),
+        max_ejection_percent: outliers.max_ejection_percent.and_then(wrapped),
+        enforcing_success_rate: wrapped(0),
+        always_eject_one_host: Some(protobuf::BoolValue { value: true }),
+        ..Default::default()
+    }
+}
+
+/// Envoy's own default would be 50.
+fn panic_threshold(settings: &Settings) -> cluster_v3::cluster::CommonLbConfig {
+    let percent = settings.outliers.as_ref().and_then(|outliers| outliers.min_health_percent).unwrap_or(0);
+    cluster_v3::cluster::CommonLbConfig {
+        healthy_panic_threshold: Some(Percent { value: percent.into() }),
+        ..Default::default()
+    }
+}
+
+fn check(check: &HealthCheck) -> v1::HealthCheck {
+    v1::HealthCheck {
+        interval: Some(duration(check.interval)),
+        timeout: Some(duration(check.timeout)),
+        unhealthy_threshold: check.unhealthy_threshold,
+        healthy_threshold: check.healthy_threshold,
+    }
 }
 
 pub(crate) fn endpoints(traced: &Traced<Endpoints>) -> Resource {

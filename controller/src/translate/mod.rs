@@ -1,8 +1,8 @@
 //! Objects become resources: a pure function of all objects, with everything there is to say about them.
 //!
 //! Stages, each a file: `protocols` (what ports may speak), `services` (hosts, addresses, ports, endpoints), `rules`
-//! and `balancing` (subsets and policies), `routers` (which `MetaRouter` serves a host), `limits` (how many requests
-//! pass), `routes`, `retries` and `matchers` (what a route means),
+//! `balancing` and `health` (subsets and policies), `routers` (which `MetaRouter` serves a host), `limits` (how many
+//! requests pass), `routes`, `retries` and `matchers` (what a route means),
 //! `clusters` and `listeners` (what the routes need), `encode` (the wire). `model` is what they build; versions are its
 //! hashes. A mistake never stops the rest: see [`Translation::failed`].
 
@@ -13,6 +13,7 @@ mod routers;
 mod limits;
 mod rules;
 mod balancing;
+mod health;
 mod services;
 mod protocols;
 mod retries;
@@ -30,6 +31,7 @@ use crate::object::{Key, Objects};
 use crate::status::{Diagnostic, Severity};
 
 pub use balancing::{RING_SIZE_LIMIT, TABLE_SIZE_LIMIT};
+pub use health::{CHECK_THRESHOLD_LIMIT, LONGEST_CHECK_INTERVAL, SHORTEST_CHECK_INTERVAL};
 pub use limits::{CONDITIONS_LIMIT, FILL_INTERVAL_FLOOR, FILL_INTERVAL_LIMIT};
 pub use matchers::{REGEX_LENGTH_LIMIT, REGEX_NEST_LIMIT, REGEX_SIZE_LIMIT};
 

@@ -161,6 +161,7 @@ pub(crate) struct Cluster {
     pub(crate) options: FreeForm,
     pub(crate) discovery: Discovery,
     pub(crate) settings: Settings,
+    pub(crate) health_check: Option<HealthCheck>,
 }
 
 /// Where a cluster's endpoints come from.
@@ -182,6 +183,30 @@ pub(crate) struct Settings {
     pub(crate) max_pending_requests: Option<u32>,
     pub(crate) max_requests: Option<u32>,
     pub(crate) max_retries: Option<u32>,
+    pub(crate) outliers: Option<Outliers>,
+}
+
+/// When endpoints are ejected. `None`: the proxy's default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Outliers {
+    /// 0: never.
+    pub(crate) consecutive_errors: Option<u32>,
+    /// 0 and `None`: never.
+    pub(crate) consecutive_gateway_errors: Option<u32>,
+    pub(crate) interval: Option<Duration>,
+    pub(crate) base_ejection_time: Option<Duration>,
+    pub(crate) max_ejection_percent: Option<u32>,
+    /// `None`: 0.
+    pub(crate) min_health_percent: Option<u32>,
+}
+
+/// How endpoints are pinged.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct HealthCheck {
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) unhealthy_threshold: u32,
+    pub(crate) healthy_threshold: u32,
 }
 
 /// How an endpoint is chosen. Sizes are as written: the proxy refuses a cluster with one that cannot be, since keys that
@@ -190,6 +215,7 @@ pub(crate) struct Settings {
 pub(crate) enum Balancing {
     #[default]
     LeastRequest,
+    Random,
     RoundRobin,
     RingHash {
         /// Name of the attribute.

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use crds::{FreeForm, MetaRouterSpec};
 
-use super::model::RateLimit;
+use super::model::{HealthCheck, RateLimit};
 use super::report::Report;
 use super::services::{Service, Services};
-use super::{Options, limits};
+use super::{Options, health, limits};
 use crate::object::{Object, Objects};
 use crate::status::{Finding, Reason};
 use crate::tree::FieldPath;
@@ -22,6 +22,8 @@ pub(crate) struct Routers<'a> {
     serving: BTreeMap<&'a str, &'a Object<MetaRouterSpec>>,
     /// Of those, by host.
     rate_limits: BTreeMap<&'a str, RateLimit>,
+    /// How the endpoints of their hosts are pinged.
+    checks: BTreeMap<&'a str, HealthCheck>,
     /// The others, and the host that each is for, where that is served: their routes are read as well, so that all
     /// their mistakes are told at once.
     idle: Vec<(&'a Object<MetaRouterSpec>, Option<&'a str>)>,
@@ -38,7 +40,8 @@ impl<'a> Routers<'a> {
         for object in &objects.routers {
             let place = FieldPath::spec().field("hosts");
             let rate_limit = limits::read(object, report);
-            // Both are looked at, so that all mistakes are told at once.
+            let checks = health::checks(object, report);
+            // All are looked at, so that all mistakes are told at once.
             let is_sound = is_supported(object, report) && rate_limit.is_ok();
             let [host] = object.spec.hosts.as_slice() else {
                 let message = format!("must hold exactly one host, not {}", object.spec.hosts.len());
@@ -63,6 +66,7 @@ impl<'a> Routers<'a> {
             if refusal.is_none() && is_sound {
                 all.serving.insert(service.host, object);
                 all.rate_limits.extend(rate_limit.ok().flatten().map(|limit| (service.host, limit)));
+                all.checks.extend(checks.map(|checks| (service.host, checks)));
             } else {
                 all.idle.push((object, Some(service.host)));
             }
@@ -86,6 +90,11 @@ impl<'a> Routers<'a> {
     /// How many requests of each of a host's ports may pass; `None`: all.
     pub(crate) fn rate_limit(&self, host: &str) -> Option<&RateLimit> {
         self.rate_limits.get(host)
+    }
+
+    /// How the endpoints of a host are pinged.
+    pub(crate) fn health_check(&self, host: &str) -> Option<&HealthCheck> {
+        self.checks.get(host)
     }
 
     /// Options of a protocol's codec for connections from clients of a host.

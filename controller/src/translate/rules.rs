@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crds::istio::{DestinationRuleSpec, Labels, TrafficPolicy};
 
-use super::model::{Balancing, Settings};
+use super::model::{Balancing, Outliers, Settings};
 use super::report::Report;
 use super::services::{Service, Services};
-use super::{Options, balancing, duration};
+use super::{Options, balancing, duration, health};
 use crate::object::{Key, Object, Objects};
 use crate::status::Reason;
 use crate::tree::FieldPath;
@@ -163,6 +163,7 @@ struct Policy {
     max_pending_requests: Option<u32>,
     max_requests: Option<u32>,
     max_retries: Option<u32>,
+    outliers: Option<Outliers>,
 }
 
 impl Policy {
@@ -197,6 +198,10 @@ impl Policy {
             read.max_requests = http.max_requests.filter(|max| *max > 0);
             read.max_retries = http.max_retries.filter(|max| *max > 0);
         }
+        if let Some(detection) = &policy.outlier_detection {
+            let path = path.field("outlierDetection");
+            read.outliers = Some(health::outliers(object, detection, &path, report));
+        }
         read
     }
 
@@ -210,6 +215,10 @@ impl Policy {
             max_pending_requests: self.max_pending_requests.or(other.max_pending_requests),
             max_requests: self.max_requests.or(other.max_requests),
             max_retries: self.max_retries.or(other.max_retries),
+            outliers: match (self.outliers, other.outliers) {
+                (Some(own), Some(other)) => Some(own.or(other)),
+                (own, other) => own.or(other),
+            },
         }
     }
 
@@ -222,6 +231,21 @@ impl Policy {
             max_pending_requests: self.max_pending_requests,
             max_requests: self.max_requests,
             max_retries: self.max_retries,
+            outliers: self.outliers,
+        }
+    }
+}
+
+impl Outliers {
+    /// What this says, and where it says nothing, what the other does.
+    fn or(self, other: Self) -> Self {
+        Self {
+            consecutive_errors: self.consecutive_errors.or(other.consecutive_errors),
+            consecutive_gateway_errors: self.consecutive_gateway_errors.or(other.consecutive_gateway_errors),
+            interval: self.interval.or(other.interval),
+            base_ejection_time: self.base_ejection_time.or(other.base_ejection_time),
+            max_ejection_percent: self.max_ejection_percent.or(other.max_ejection_percent),
+            min_health_percent: self.min_health_percent.or(other.min_health_percent),
         }
     }
 }

@@ -180,6 +180,41 @@ fn cluster(cluster: &Cluster) -> String {
             line += &limit.map_or_else(String::new, |limit| format!(" {name}={}", limit.value));
         }
     }
+    line + &health(cluster, &policy)
+}
+
+/// By what endpoints are judged.
+fn health(cluster: &Cluster, policy: &v1::ClusterPolicy) -> String {
+    let mut line = String::new();
+    if let Some(outliers) = &cluster.outlier_detection {
+        assert_eq!(outliers.enforcing_success_rate.map(|rate| rate.value), Some(0));
+        assert_eq!(outliers.always_eject_one_host.map(|one| one.value), Some(true));
+        line += " outliers";
+        for (name, count, enforced) in [
+            ("errors", outliers.consecutive_5xx, outliers.enforcing_consecutive_5xx),
+            ("gateway", outliers.consecutive_gateway_failure, outliers.enforcing_consecutive_gateway_failure),
+            ("percent", outliers.max_ejection_percent, None),
+        ] {
+            let enforced = enforced.map_or_else(String::new, |share| format!("@{}", share.value));
+            line += &count.map_or_else(String::new, |count| format!(" {name}={}{enforced}", count.value));
+        }
+        for (name, time) in [("interval", &outliers.interval), ("base", &outliers.base_ejection_time)] {
+            line += &time.as_ref().map_or_else(String::new, |time| format!(" {name}={}", seconds(time)));
+        }
+    }
+    if let Some(check) = &policy.health_check {
+        let time = |time: &Option<Duration>| seconds(time.as_ref().unwrap());
+        line += &format!(
+            " pings each {} in {} {}/{}",
+            time(&check.interval),
+            time(&check.timeout),
+            check.unhealthy_threshold,
+            check.healthy_threshold
+        );
+    }
+    if let Some(config) = &cluster.common_lb_config {
+        line += &format!(" panic={}", config.healthy_panic_threshold.unwrap().value);
+    }
     line
 }
 

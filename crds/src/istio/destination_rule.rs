@@ -54,13 +54,50 @@ pub struct TrafficPolicy {
     /// Limits of connections and requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_pool: Option<ConnectionPool>,
+    /// When endpoints whose requests fail get none for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlier_detection: Option<OutlierDetection>,
+}
+
+/// When endpoints whose requests fail get none for a while.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutlierDetection {
+    /// Requests in a row that fail, whatever their protocol; the name is Istio's. Absent: 5. 0: never for that.
+    #[serde(default, rename = "consecutive5xxErrors", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i64>", range(min = 0, max = 4_294_967_295_i64))]
+    pub consecutive_5xx_errors: Option<u32>,
+    /// The older name of `consecutive5xxErrors`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i32>", range(min = 0))]
+    pub consecutive_errors: Option<u32>,
+    /// Requests in a row that get no response at all. Absent or 0: never for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i64>", range(min = 0, max = 4_294_967_295_i64))]
+    pub consecutive_gateway_errors: Option<u32>,
+    /// An endpoint that has come back and stayed for this long is ejected for one base time less the next time.
+    /// Absent: `10s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<String>,
+    /// For how long an endpoint gets no requests the first time; the second time for twice as long, and so on, up to 5
+    /// minutes or this time, whichever is longer. Absent: `30s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_ejection_time: Option<String>,
+    /// How many endpoints of a hundred may be out for this at once, but always one. Absent or 0: 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i32>", range(min = 0, max = 100))]
+    pub max_ejection_percent: Option<u32>,
+    /// When fewer endpoints of a hundred than this are healthy, all of them get requests. Absent or 0: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i32>", range(min = 0, max = 100))]
+    pub min_health_percent: Option<u32>,
 }
 
 /// How requests are spread over the endpoints.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadBalancer {
-    /// `ROUND_ROBIN`, `LEAST_REQUEST` (also called `LEAST_CONN`), or `UNSPECIFIED`, which is least request.
+    /// `ROUND_ROBIN`, `LEAST_REQUEST` (also called `LEAST_CONN`), `RANDOM`, or `UNSPECIFIED`, which is least request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simple: Option<String>,
     /// Instead of `simple`: requests with the same value of an attribute go to the same endpoint.

@@ -14,7 +14,7 @@ use crate::snapshot::ClusterSpec;
 use crate::telemetry::{Counter, EndpointSeries, Outcome, Telemetry};
 use crate::xds::Entry;
 
-use super::Published;
+use super::{Published, health};
 
 /// Every resource in force, with its version and where it came from, and every one that was refused.
 pub fn config(published: &Published) -> Value {
@@ -65,6 +65,7 @@ pub fn config(published: &Published) -> Value {
             "max_pending": model.limits.max_pending,
             "max_requests": model.limits.max_requests,
             "max_retries": model.limits.max_retries,
+            "health": health::policy(&model.health),
         });
         described(entry, value)
     });
@@ -83,6 +84,7 @@ pub fn config(published: &Published) -> Value {
 fn balancing(kind: &LoadBalancing) -> Value {
     match kind {
         LoadBalancing::LeastRequest => json!("least request"),
+        LoadBalancing::Random => json!("random"),
         LoadBalancing::RoundRobin => json!("round robin"),
         LoadBalancing::RingHash { attribute, minimum_ring_size } => {
             json!({ "ring_hash": { "attribute": attribute, "minimum_ring_size": minimum_ring_size } })
@@ -175,7 +177,10 @@ fn condition(matcher: &AttributeMatcher) -> Value {
 /// Every cluster, what it uses of its limits, and what each of its endpoints does.
 pub fn clusters(published: &Published, telemetry: &Telemetry) -> Value {
     let all = telemetry.all_endpoints();
+    let now = Instant::now();
     let cluster = |(name, spec): (&String, &ClusterSpec)| {
+        let (usage, limits) = (&spec.settings.usage, &spec.settings.model.limits);
+        let members: BTreeMap<_, _> = usage.roster.members(name, now).into_iter().collect();
         let endpoints = spec.endpoints.iter().map(|endpoint| {
             let address = endpoint.address.to_string();
             let series = all.iter().find(|(key, _)| *key.cluster == **name && *key.endpoint == *address);
@@ -190,11 +195,12 @@ pub fn clusters(published: &Published, telemetry: &Telemetry) -> Value {
                 "timeouts": sum(|one| &one.timeouts),
                 "lost": sum(|one| &one.lost),
                 "ok": sum(|one| &one.responses[0]),
+                "health": members.get(&endpoint.address).map(|member| health::member(member, now)),
             })
         });
-        let (usage, limits) = (&spec.settings.usage, &spec.settings.model.limits);
         json!({
             "name": name,
+            "panic": usage.roster.panics(),
             "endpoints": endpoints.collect::<Vec<_>>(),
             "limits": {
                 "connections": { "limit": limits.max_connections, "used": usage.connections.used() },

@@ -4,6 +4,7 @@
 //! in force as JSON. Dumps hold no secrets: configuration refers to them by file.
 
 mod dump;
+mod health;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -131,7 +132,8 @@ async fn ready(Extract(overview): Shown) -> Response {
 }
 
 async fn metrics(Extract(overview): Shown) -> Response {
-    match overview.telemetry.exposition() {
+    let judged = health::judged(&overview.snapshot());
+    match overview.telemetry.exposition(judged) {
         Ok(body) => {
             ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], body)
                 .into_response()

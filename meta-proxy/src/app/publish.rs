@@ -70,12 +70,14 @@ fn cluster(state: &State, resolver: &Resolver, cluster: &Cluster, old: Option<&C
     let found = resolver.endpoints(&cluster.model.name).map(|endpoints| &**endpoints);
     let endpoints = assigned.or(found).unwrap_or_default();
     let kept = old.map(|old| &old.endpoints).filter(|old| ***old == *endpoints).cloned();
+    let usage = old.map_or_else(|| Arc::new(Usage::default()), |old| old.settings.usage.clone());
+    usage.roster.enter(endpoints, &cluster.model.health);
     ClusterSpec {
         settings: Settings {
             model: cluster.model.clone(),
             factory: cluster.factory.clone(),
             properties: cluster.properties,
-            usage: old.map_or_else(|| Arc::new(Usage::default()), |old| old.settings.usage.clone()),
+            usage,
         },
         endpoints: kept.unwrap_or_else(|| endpoints.into()),
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use codec_api::Options;
 
+use crate::model::Health;
+
 /// A group of endpoints that serve the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cluster {
@@ -25,6 +27,8 @@ pub struct Cluster {
     pub idle_timeout: Option<Duration>,
     /// What is allowed at once.
     pub limits: Limits,
+    /// When an endpoint gets no requests.
+    pub health: Health,
 }
 
 /// Where a cluster's endpoints come from.
@@ -56,6 +60,8 @@ impl fmt::Display for HostPort {
 pub enum LoadBalancing {
     /// Of two picked at random, the one with fewer outstanding requests (power of two choices).
     LeastRequest,
+    /// Any, each as likely as the others.
+    Random,
     /// One after the other.
     RoundRobin,
     /// Requests with the same value of an attribute go to the same endpoint, found on ketama's ring. Those without the
@@ -80,7 +86,7 @@ impl LoadBalancing {
     /// The attribute that is hashed, if one is.
     pub fn attribute(&self) -> Option<&str> {
         match self {
-            Self::LeastRequest | Self::RoundRobin => None,
+            Self::LeastRequest | Self::RoundRobin | Self::Random => None,
             Self::RingHash { attribute, .. } | Self::Maglev { attribute, .. } => Some(attribute),
         }
     }

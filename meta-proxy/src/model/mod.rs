@@ -5,11 +5,13 @@
 //! is carried out.
 
 mod cluster;
+mod health;
 mod listener;
 mod rate_limit;
 mod route;
 
 pub use cluster::{Cluster, Discovery, Endpoint, Endpoints, HostPort, Limits, LoadBalancing};
+pub use health::{Health, HealthCheck, OutlierDetection};
 pub use listener::{Listener, Service};
 pub use rate_limit::{ConditionalBucket, RateLimit, TokenBucket};
 pub use route::{

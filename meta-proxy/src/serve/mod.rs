@@ -6,6 +6,7 @@
 mod limit;
 mod pinned;
 mod retry;
+mod split;
 mod spread;
 
 use std::borrow::Cow;
@@ -134,15 +135,10 @@ fn choose_cluster<'a>(
 ) -> Result<&'a Rc<Cluster>, (Failure, Option<&'a str>)> {
     let chosen = match &route.targets {
         Targets::Misconfigured(reason) => return Err((Failure::Misconfigured, Some(reason))),
-        Targets::One(cluster) => cluster,
-        Targets::Weighted(clusters) => {
-            let sum = clusters.last().map_or(1, |(bound, _)| *bound);
-            let drawn = asked.client.local().random(sum);
-            let place = clusters.partition_point(|(bound, _)| *bound <= drawn);
-            &clusters[place].1
-        }
+        Targets::One(cluster) => cluster.as_ref(),
+        Targets::Weighted(clusters) => split::choose(clusters, asked),
     };
-    chosen.as_ref().ok_or((Failure::NoCluster, None))
+    chosen.ok_or((Failure::NoCluster, None))
 }
 
 /// Sends a copy. It never delays or fails the request that it copies. What needs a connection of its own makes no sense

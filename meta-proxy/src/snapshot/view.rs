@@ -111,7 +111,7 @@ pub struct MirrorView {
 pub enum Targets {
     /// To the one cluster, unless it is not known.
     One(Option<Rc<Cluster>>),
-    /// To the first of these whose bound, of the last one's, a random number is below.
+    /// To the first of these whose bound, of the last one's, a number is below: one drawn, or what a value hashes to.
     Weighted(Vec<(u32, Option<Rc<Cluster>>)>),
     /// Nowhere, for this reason.
     Misconfigured(String),

@@ -18,6 +18,38 @@ use std::sync::Arc;
 
 type Read<S> = fn(&S) -> &Counter;
 
+/// What is told of a cluster whose endpoints are judged: its name, whether there is panic, and each endpoint.
+pub type Judged = (String, bool, Vec<JudgedEndpoint>);
+
+/// How one endpoint stands with the process.
+#[derive(Debug)]
+pub struct JudgedEndpoint {
+    /// Its address.
+    pub endpoint: String,
+    /// It gets no requests because some have failed.
+    pub is_ejected: bool,
+    /// It gets no requests because its pings fail.
+    pub is_unhealthy: bool,
+    /// How often it was ejected.
+    pub ejections: u64,
+    /// How often it would have been, had not too many others been.
+    pub spared: u64,
+    /// Pings that were answered, and those that were not.
+    pub pings: [u64; 2],
+}
+
+/// Counters and gauges of such an endpoint: name, help, whether it only grows, how much.
+type OfJudged = (&'static str, &'static str, bool, fn(&JudgedEndpoint) -> u64);
+
+const JUDGED: &[OfJudged] = &[
+    ("meta_proxy_upstream_ejected", "Whether it is ejected", false, |one| one.is_ejected.into()),
+    ("meta_proxy_upstream_ejections", "Ejections", true, |one| one.ejections),
+    ("meta_proxy_upstream_ejections_spared", "Ejections beyond the most that may be", true, |one| one.spared),
+    ("meta_proxy_upstream_unhealthy", "Whether its pings fail", false, |one| one.is_unhealthy.into()),
+    ("meta_proxy_upstream_pings_answered", "Health checks that were answered", true, |one| one.pings[0]),
+    ("meta_proxy_upstream_pings_failed", "Health checks that failed", true, |one| one.pings[1]),
+];
+
 /// Counters and gauges of a listener: name, help, whether it only grows, which cell.
 const LISTENER: &[(&str, &str, bool, Read<ListenerSeries>)] = &[
     ("meta_proxy_downstream_connections", "Connections accepted", true, |s| &s.accepted),
@@ -68,17 +100,17 @@ const WORKER: &[(&str, &str, Read<WorkerSeries>)] = &[
 ];
 
 impl Telemetry {
-    /// Everything, in the text format of `OpenMetrics` 1.0.
-    pub fn exposition(self: &Arc<Self>) -> Result<String, fmt::Error> {
+    /// Everything, in the text format of `OpenMetrics` 1.0. How endpoints stand is known elsewhere.
+    pub fn exposition(self: &Arc<Self>, judged: Vec<Judged>) -> Result<String, fmt::Error> {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Exposition(self.clone())));
+        registry.register_collector(Box::new(Exposition(self.clone(), judged)));
         let mut body = String::new();
         text::encode(&mut body, &registry)?;
         Ok(body)
     }
 }
 
-struct Exposition(Arc<Telemetry>);
+struct Exposition(Arc<Telemetry>, Vec<Judged>);
 
 impl fmt::Debug for Exposition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,6 +125,7 @@ impl Collector for Exposition {
         self.listeners(&mut encoder)?;
         self.responses(&mut encoder)?;
         self.endpoints(&mut encoder)?;
+        self.judged(&mut encoder)?;
         self.workers(&mut encoder)
     }
 }
@@ -192,6 +225,24 @@ impl Exposition {
                 let count = sum(series, |one| read(one).get());
                 count_of(count, *grows).encode(family.encode_family(&labels)?)?;
             }
+        }
+        Ok(())
+    }
+
+    fn judged(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        for (name, help, grows, read) in JUDGED {
+            let mut family = encoder.encode_descriptor(name, help, None, kind(*grows))?;
+            for (cluster, _, endpoints) in &self.1 {
+                for one in endpoints {
+                    let labels = [("cluster", &**cluster), ("endpoint", &one.endpoint)];
+                    count_of(read(one), *grows).encode(family.encode_family(&labels)?)?;
+                }
+            }
+        }
+        let (name, help) = ("meta_proxy_upstream_panic", "Whether unhealthy endpoints get requests as well");
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (cluster, panics, _) in &self.1 {
+            count_of((*panics).into(), false).encode(family.encode_family(&[("cluster", &**cluster)])?)?;
         }
         Ok(())
     }

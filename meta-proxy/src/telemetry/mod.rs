@@ -9,5 +9,6 @@ mod registry;
 mod series;
 
 pub use access_log::{AccessLog, LogEntry, LogTarget};
+pub use exposition::{Judged, JudgedEndpoint};
 pub use registry::{EndpointKey, ListenerKey, RequestKey, Telemetry};
 pub use series::{Counter, EndpointSeries, ListenerSeries, Outcome, RequestSeries, WorkerSeries};

@@ -82,6 +82,8 @@ pub struct Cluster {
     connector: Rc<dyn Connector>,
     balancer: RefCell<Balancer>,
     endpoints: RefCell<Vec<Rc<Endpoint>>>,
+    /// Its endpoints are judged: some may get no requests.
+    judges: Cell<bool>,
     /// Connections of this worker to any endpoint, those under way included.
     connections: Cell<u32>,
 }
@@ -101,6 +103,7 @@ impl Cluster {
             connector: connector.clone(),
             balancer: RefCell::new(balancer),
             endpoints: RefCell::default(),
+            judges: Cell::new(false),
             connections: Cell::new(0),
         })
     }
@@ -177,7 +180,21 @@ impl Cluster {
         }
         self.balancer.borrow_mut().update(&endpoints);
         self.hashed.replace(self.balancer.borrow().attribute().map(|name| Rc::new(self.hashed_by(name))));
+        self.judge_all(&endpoints);
         self.endpoints.replace(endpoints);
+    }
+
+    /// Lets endpoints know how they stand, and has them pinged if that is to be. One worker does it for all.
+    fn judge_all(self: &Rc<Self>, endpoints: &[Rc<Endpoint>]) {
+        let settings = self.settings.borrow();
+        let health = &settings.model.health;
+        self.judges.set(health.is_on());
+        let checks = health.checks.as_ref().filter(|_| self.local.worker() == 0);
+        for endpoint in endpoints {
+            let judged = health.is_on().then(|| settings.usage.roster.standing(endpoint.address()));
+            endpoint.stand(judged.flatten());
+            endpoint.check(self, checks);
+        }
     }
 
     fn hashed_by(&self, name: &str) -> Hashed {
@@ -250,7 +267,8 @@ impl Cluster {
                 endpoint.send(self, call);
             }
             _ if call.tried.unreachable().is_empty() => {
-                call.exchange.end(End::Failed(Failure::NoEndpoint, None))
+                let text = self.why_nobody(call.place);
+                call.exchange.end(End::Failed(Failure::NoEndpoint, text.as_deref()));
             }
             _ => {
                 let text = self.why_unreachable(call.tried.unreachable());
@@ -264,31 +282,62 @@ impl Cluster {
         let endpoints = self.endpoints.borrow();
         let balancer = self.balancer.borrow();
         let is_first_try = tried.is_empty();
+        let minds_health = self.minds_health();
+        let is_out = |endpoint: &Endpoint| minds_health && endpoint.is_out();
         let hash = match place {
             Place::Owner(hash) => {
                 return balancer
                     .owner(hash)
                     .filter(|_| is_first_try)
                     .and_then(|place| endpoints.get(place))
+                    .filter(|owner| !is_out(owner))
                     .cloned();
             }
             Place::At(address) => {
                 return endpoints
                     .iter()
                     .find(|endpoint| endpoint.address() == address && is_first_try)
+                    .filter(|endpoint| !is_out(endpoint))
                     .cloned();
             }
             Place::First if is_first_try => {
-                return endpoints.iter().min_by_key(|endpoint| endpoint.address()).cloned();
+                let left = endpoints.iter().filter(|endpoint| !is_out(endpoint));
+                return left.min_by_key(|endpoint| endpoint.address()).cloned();
             }
             Place::Hashed(hash) => Some(hash),
             Place::First | Place::Any => None,
         };
-        let is_tried = |endpoint: &Endpoint| tried.contains(endpoint.address());
+        let is_barred = |endpoint: &Endpoint| is_out(endpoint) || tried.contains(endpoint.address());
         let now = self.local.now();
-        let is_last_resort = |endpoint: &Endpoint| endpoint.is_last_resort(now) || is_tried(endpoint);
+        let is_last_resort = |endpoint: &Endpoint| endpoint.is_last_resort(now) || is_barred(endpoint);
         let preferred = balancer.choose(&endpoints, hash, is_last_resort, &self.local);
-        preferred.or_else(|| balancer.choose(&endpoints, hash, is_tried, &self.local)).cloned()
+        preferred.or_else(|| balancer.choose(&endpoints, hash, is_barred, &self.local)).cloned()
+    }
+
+    /// Whether endpoints that are out get no requests now.
+    #[inline]
+    fn minds_health(&self) -> bool {
+        self.judges.get() && {
+            let settings = self.settings.borrow();
+            settings.usage.roster.tick(&self.name, self.local.now());
+            !settings.usage.roster.panics()
+        }
+    }
+
+    /// Why there is no endpoint for a request; `None`: there is none at all.
+    fn why_nobody(&self, place: Place) -> Option<String> {
+        let home = match place {
+            Place::Owner(hash) => self.owner_of(hash),
+            Place::At(address) => Some(address),
+            Place::Any | Place::First | Place::Hashed(_) => None,
+        };
+        let wanted = |address| home.is_none_or(|home| home == address);
+        let why = self.settings.borrow().usage.roster.why_out(wanted, self.local.now());
+        let what = match home {
+            Some(_) => "the endpoint that it belongs to is not healthy",
+            None => "no endpoint of the cluster is healthy",
+        };
+        (!why.is_empty()).then(|| format!("{what} ({why})"))
     }
 
     /// Which endpoints could not be connected to, and why.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::budget::Budget;
+use super::standing::Roster;
 
-/// What a cluster uses now of what it is allowed. Counted only where a limit is set.
+/// What a cluster uses now of what it is allowed, and how its endpoints stand. Counted only where a limit is set.
 #[derive(Debug, Default)]
 pub struct Usage {
     /// Upstream connections, those under way included.
@@ -16,6 +17,8 @@ pub struct Usage {
     pub requests: Count,
     /// Requests that are tried again. Counted only where routes allow that.
     pub retries: Budget,
+    /// Its endpoints, where they are judged.
+    pub roster: Roster,
 }
 
 /// A count that is never above its limit.

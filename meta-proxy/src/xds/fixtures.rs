@@ -26,7 +26,7 @@ use crate::xds::convert::{Converted, convert};
 struct Silent(&'static str, &'static Properties);
 
 static WITH_SERVICES: Properties = properties(&["interface", "method"], Some(0));
-static WITHOUT_SERVICES: Properties = properties(&["command"], None);
+static WITHOUT_SERVICES: Properties = Properties { heartbeat: None, ..properties(&["command"], None) };
 
 const fn properties(head: &'static [&'static str], service: Option<usize>) -> Properties {
     Properties {
@@ -36,7 +36,7 @@ const fn properties(head: &'static [&'static str], service: Option<usize>) -> Pr
         id_bits: 64,
         sharing: Sharing::Shared(1),
         request_timeout: Duration::from_secs(1),
-        heartbeat: None,
+        heartbeat: Some(Duration::from_secs(1)),
     }
 }
 

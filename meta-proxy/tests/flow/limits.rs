@@ -113,8 +113,10 @@ fn conditions_on_late_attributes_hold_as_those_of_routes_do() {
 #[test]
 fn all_workers_take_from_the_same_buckets() {
     run(async {
-        let world = limited(of(5));
-        let (mut here, mut there) = (world.client(), world.client_elsewhere());
+        let mut world = limited(of(5));
+        world.another_worker();
+        world.apply();
+        let (mut here, mut there) = (world.client(), world.client_of_worker(1));
         let mut count = 0;
         for id in 0..5 {
             count += usize::from(passes(&mut here, id, "get").await);

@@ -13,11 +13,14 @@ mod half_closed;
 mod in_order;
 mod last_write;
 mod limits;
+mod outliers;
 mod ownership;
+mod pings;
 mod pins;
 mod pool;
 mod reset;
 mod sessions;
+mod splits;
 mod spread;
 mod strict;
 

@@ -7,10 +7,12 @@
 #![allow(dead_code, unused_imports, missing_docs, clippy::unwrap_used)] // each test binary uses its part of the cast
 
 mod actor;
+mod part;
 mod tiny;
 mod words;
 mod world;
 
 pub use actor::Actor;
+pub use part::{Manner, Part};
 pub use tiny::Frame;
 pub use world::{Behaviour, World, endpoint_address, run};

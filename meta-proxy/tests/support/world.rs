@@ -12,7 +12,7 @@ use codec_api::{Conduct, Options, Order, Sharing};
 use meta_proxy::downstream::{Seat, Worker};
 use meta_proxy::local::Local;
 use meta_proxy::model::{
-    AttributeMatcher, Cluster, Discovery, Endpoint, Limits, Listener, LoadBalancing, Matcher, Mirror,
+    AttributeMatcher, Cluster, Discovery, Endpoint, Health, Limits, Listener, LoadBalancing, Matcher, Mirror,
     RateLimit, Route, RouteAction, RouteConfiguration, Service, ValueMatcher, WeightedCluster,
 };
 use meta_proxy::rate_limit::Buckets;
@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::actor::Actor;
+use super::part::Part;
 use super::tiny::{PROPERTIES, Tiny};
 
 /// Bytes that a pipe holds before its writer must wait.
@@ -84,6 +85,8 @@ pub struct World {
     pub upstream_idle_timeout: Option<Duration>,
     /// How an endpoint is chosen.
     pub balancing: LoadBalancing,
+    /// How endpoints are judged.
+    pub health: Health,
     /// How clients' connections behave; of upstream ones, all but the order.
     pub conduct: Conduct,
     /// In which order endpoints answer.
@@ -94,6 +97,8 @@ pub struct World {
     clusters: BTreeMap<String, Vec<SocketAddr>>,
     usage: RefCell<HashMap<String, Settings>>,
     buckets: RefCell<Option<Arc<Buckets>>>,
+    /// All but the first worker.
+    others: Vec<Rc<Worker>>,
 }
 
 /// Address of endpoint number `number`.
@@ -118,6 +123,7 @@ impl World {
             idle_timeout: None,
             upstream_idle_timeout: None,
             balancing: LoadBalancing::LeastRequest,
+            health: Health::default(),
             conduct: Conduct::default(),
             upstream_order: Order::ById,
             dedicated: false,
@@ -125,7 +131,17 @@ impl World {
             clusters: BTreeMap::new(),
             usage: RefCell::default(),
             buckets: RefCell::default(),
+            others: Vec::new(),
         }
+    }
+
+    /// One more worker of the same process.
+    pub fn another_worker(&mut self) {
+        let number = self.others.len() + 1;
+        let local = Rc::new(Local::new(number, 7 + number as u64, 64 << 20, self.telemetry.clone()));
+        let worker = Worker::new(local, Rc::new(Pipes(self.endpoints.clone())));
+        worker.start_housekeeping();
+        self.others.push(worker);
     }
 
     /// A worker that sends everything to one endpoint, whose connections come out of the receiver.
@@ -181,6 +197,25 @@ impl World {
         });
     }
 
+    /// The same, for an endpoint that behaves as the test says.
+    pub fn playing(&mut self, cluster: &str, number: u16) -> Rc<Part> {
+        let mut accepted = self.accepting(cluster, number);
+        let part = Rc::new(Part::default());
+        let played = part.clone();
+        tokio::task::spawn_local(async move {
+            while let Some(actor) = accepted.recv().await {
+                actor.play(played.clone());
+            }
+        });
+        part
+    }
+
+    /// Takes endpoint `number` from `cluster`.
+    pub fn remove(&mut self, cluster: &str, number: u16) {
+        let addresses = self.clusters.get_mut(cluster).expect("there is such a cluster");
+        addresses.retain(|address| *address != endpoint_address(number));
+    }
+
     /// Takes `cluster`'s endpoints away.
     pub fn forget(&mut self, cluster: &str) {
         self.clusters.insert(cluster.to_owned(), Vec::new());
@@ -212,7 +247,11 @@ impl World {
 
     /// Lets the worker serve what has been set up.
     pub fn apply(&self) {
-        self.worker.apply(&self.snapshot());
+        let snapshot = self.snapshot();
+        self.worker.apply(&snapshot);
+        for other in &self.others {
+            other.apply(&snapshot);
+        }
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -252,8 +291,11 @@ impl World {
         let mut snapshot = Snapshot::default();
         snapshot.listeners.insert("front".to_owned(), Arc::new(spec));
         for (name, addresses) in &self.clusters {
-            let endpoints = addresses.iter().map(|address| Endpoint { address: *address }).collect();
-            snapshot.clusters.insert(name.clone(), ClusterSpec { settings: self.settings(name), endpoints });
+            let endpoints: Arc<[_]> =
+                addresses.iter().map(|address| Endpoint { address: *address }).collect();
+            let settings = self.settings(name);
+            settings.usage.roster.enter(&endpoints, &self.health);
+            snapshot.clusters.insert(name.clone(), ClusterSpec { settings, endpoints });
         }
         snapshot
     }
@@ -268,6 +310,7 @@ impl World {
             connect_timeout: Duration::from_secs(1),
             idle_timeout: self.upstream_idle_timeout,
             limits: self.limits,
+            health: self.health.clone(),
         };
         let mut conduct = self.conduct;
         conduct.order = self.upstream_order;
@@ -284,13 +327,9 @@ impl World {
         Self::client_of(&self.worker)
     }
 
-    /// A client that another worker serves, which has been given what has been set up.
-    pub fn client_elsewhere(&self) -> Actor {
-        let local = Rc::new(Local::new(1, 7, 64 << 20, self.telemetry.clone()));
-        let worker = Worker::new(local, Rc::new(Pipes(self.endpoints.clone())));
-        worker.start_housekeeping();
-        worker.apply(&self.snapshot());
-        Self::client_of(&worker)
+    /// The same, served by worker number `number`, of which the first has the number 0.
+    pub fn client_of_worker(&self, number: usize) -> Actor {
+        Self::client_of(number.checked_sub(1).map_or(&self.worker, |place| &self.others[place]))
     }
 
     fn client_of(worker: &Rc<Worker>) -> Actor {

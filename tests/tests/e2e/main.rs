@@ -9,6 +9,7 @@ mod drain;
 mod failure;
 mod limits;
 mod retries;
+mod health;
 mod hostile;
 mod tools;
 mod java;

@@ -271,8 +271,31 @@ pub struct ClusterPolicy {
     /// more), so that ring_hash_lb_config.hash_function stays at its default.
     #[prost(string, tag = "4")]
     pub hash_attribute: ::prost::alloc::string::String,
+    /// Endpoints are pinged. Refused where the codec has no ping.
+    #[prost(message, optional, tag = "5")]
+    pub health_check: ::core::option::Option<HealthCheck>,
 }
 impl ::prost::Name for ClusterPolicy {
 const NAME: &'static str = "ClusterPolicy";
 const PACKAGE: &'static str = "metaproxy.v1";
 fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.ClusterPolicy".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.ClusterPolicy".into() }}
+/// Each endpoint is pinged by one worker of the proxy, on a connection of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HealthCheck {
+    /// From one ping to the next: from 100 ms to an hour.
+    #[prost(message, optional, tag = "1")]
+    pub interval: ::core::option::Option<::envoy_types::pb::google::protobuf::Duration>,
+    /// How long an answer may take, a connection included; no longer than the interval.
+    #[prost(message, optional, tag = "2")]
+    pub timeout: ::core::option::Option<::envoy_types::pb::google::protobuf::Duration>,
+    /// Pings in a row, from 1 to 100, that fail before an endpoint gets no more requests.
+    #[prost(uint32, tag = "3")]
+    pub unhealthy_threshold: u32,
+    /// Pings in a row, from 1 to 100, that are answered before it gets requests again.
+    #[prost(uint32, tag = "4")]
+    pub healthy_threshold: u32,
+}
+impl ::prost::Name for HealthCheck {
+const NAME: &'static str = "HealthCheck";
+const PACKAGE: &'static str = "metaproxy.v1";
+fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.HealthCheck".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.HealthCheck".into() }}

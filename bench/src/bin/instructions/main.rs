@@ -16,9 +16,9 @@ use codec_api::{Options, Side};
 use meta_proxy::downstream::{Seat, Worker};
 use meta_proxy::local::Local;
 use meta_proxy::model::{
-    AttributeMatcher, Cluster, ConditionalBucket, Discovery, Endpoint, Limits, Listener, LoadBalancing,
-    Matcher, RateLimit, Route, RouteAction, RouteConfiguration, Service, TokenBucket, ValueMatcher,
-    WeightedCluster,
+    AttributeMatcher, Cluster, ConditionalBucket, Discovery, Endpoint, Health, Limits, Listener,
+    LoadBalancing, Matcher, RateLimit, Route, RouteAction, RouteConfiguration, Service, TokenBucket,
+    ValueMatcher, WeightedCluster,
 };
 use meta_proxy::rate_limit::Buckets;
 use meta_proxy::route::Table;
@@ -147,6 +147,7 @@ fn snapshot(arguments: &Arguments, talk: Talk) -> Result<Snapshot, String> {
         connect_timeout: Duration::from_secs(1),
         idle_timeout: None,
         limits: Limits::default(),
+        health: Health::default(),
     };
     let spec = ListenerSpec {
         model: Arc::new(listener),

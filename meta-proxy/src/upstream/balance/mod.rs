@@ -6,6 +6,8 @@
 mod maglev;
 mod owners;
 mod ring;
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -20,6 +22,9 @@ use owners::Owners;
 pub use maglev::{MAGLEV_TABLE_LIMIT, is_prime};
 pub use ring::RING_LIMIT;
 
+/// How often it is drawn again after one that was tried, before those that are left are counted.
+const DRAWS: usize = 4;
+
 /// Chooses among endpoints, leaving out those that were tried.
 pub struct Balancer {
     policy: Policy,
@@ -28,6 +33,7 @@ pub struct Balancer {
 
 enum Policy {
     LeastRequest,
+    Random,
     RoundRobin { next: Cell<usize> },
     Hash(Owners),
 }
@@ -39,11 +45,12 @@ impl Balancer {
             LoadBalancing::RingHash { attribute, .. } | LoadBalancing::Maglev { attribute, .. } => {
                 Some(attribute.clone())
             }
-            LoadBalancing::LeastRequest | LoadBalancing::RoundRobin => None,
+            LoadBalancing::LeastRequest | LoadBalancing::Random | LoadBalancing::RoundRobin => None,
         };
         let policy = match (Owners::new(kind), kind) {
             (Some(owners), _) => Policy::Hash(owners),
             (None, LoadBalancing::RoundRobin) => Policy::RoundRobin { next: Cell::new(0) },
+            (None, LoadBalancing::Random) => Policy::Random,
             (None, _) => Policy::LeastRequest,
         };
         Self { policy, attribute }
@@ -68,7 +75,7 @@ impl Balancer {
     pub fn hash(&self, key: &[u8]) -> u64 {
         match &self.policy {
             Policy::Hash(owners) => owners.hash(key),
-            Policy::LeastRequest | Policy::RoundRobin { .. } => 0,
+            Policy::LeastRequest | Policy::Random | Policy::RoundRobin { .. } => 0,
         }
     }
 
@@ -78,7 +85,7 @@ impl Balancer {
     pub fn owner(&self, hash: u64) -> Option<usize> {
         match &self.policy {
             Policy::Hash(owners) => owners.owner(hash),
-            Policy::LeastRequest | Policy::RoundRobin { .. } => None,
+            Policy::LeastRequest | Policy::Random | Policy::RoundRobin { .. } => None,
         }
     }
 
@@ -93,27 +100,73 @@ impl Balancer {
         is_tried: impl Fn(&Endpoint) -> bool,
         local: &Local,
     ) -> Option<&'a Rc<Endpoint>> {
-        let count = endpoints.len();
-        if count <= 1 {
+        if endpoints.len() <= 1 {
             return endpoints.first().filter(|endpoint| !is_tried(endpoint));
         }
         let is_tried = |endpoint: &Rc<Endpoint>| is_tried(endpoint);
+        let random = |limit| local.random(limit);
         match (&self.policy, hash) {
-            (Policy::RoundRobin { next }, _) => {
-                let start = next.get() % count;
-                next.set(start + 1);
-                from(endpoints, start, &is_tried)
-            }
+            (Policy::RoundRobin { next }, _) => in_turn(endpoints, next, &is_tried),
             (Policy::Hash(owners), Some(hash)) => by_hash(endpoints, owners, hash, &is_tried),
+            (Policy::Random, _) => draw(endpoints, &is_tried, random).map(|place| &endpoints[place]),
             (Policy::LeastRequest | Policy::Hash(_), _) => {
-                let first = local.random(count as u32) as usize;
-                let second = (first + 1 + local.random(count as u32 - 1) as usize) % count;
-                let one = from(endpoints, first, &is_tried)?;
-                let other = from(endpoints, second, &is_tried)?;
-                Some(if other.active() < one.active() { other } else { one })
+                less_loaded(endpoints, |endpoint| endpoint.active(), &is_tried, random)
             }
         }
     }
+}
+
+/// The next one in turn. Whoever was tried loses its turn, and nobody gets a second one for it.
+#[inline]
+fn in_turn<'a, T>(endpoints: &'a [T], next: &Cell<usize>, is_tried: &impl Fn(&T) -> bool) -> Option<&'a T> {
+    let count = endpoints.len();
+    let start = next.get() % count;
+    let place =
+        (start..start + count).map(|place| place % count).find(|place| !is_tried(&endpoints[*place]))?;
+    next.set(place + 1);
+    Some(&endpoints[place])
+}
+
+/// Of two that were not tried, drawn at random, the one with less to do.
+#[inline]
+fn less_loaded<'a, T>(
+    endpoints: &'a [T],
+    active: impl Fn(&T) -> u32,
+    is_tried: &impl Fn(&T) -> bool,
+    random: impl Fn(u32) -> u32,
+) -> Option<&'a T> {
+    let first = draw(endpoints, is_tried, &random)?;
+    let one = &endpoints[first];
+    let (before, after) = (&endpoints[..first], &endpoints[first + 1..]);
+    let others = endpoints.len() as u32 - 1;
+    let at = |place: u32| {
+        let place = place as usize;
+        before.get(place).unwrap_or_else(|| &after[place - before.len()])
+    };
+    for _ in 0..DRAWS {
+        let other = at(random(others));
+        if !is_tried(other) {
+            return Some(if active(other) < active(one) { other } else { one });
+        }
+    }
+    let left = || before.iter().chain(after).filter(|endpoint| !is_tried(endpoint));
+    let count = left().count() as u32;
+    let other = if count == 0 { one } else { left().nth(random(count) as usize).unwrap_or(one) };
+    Some(if active(other) < active(one) { other } else { one })
+}
+
+/// The place of one that was not tried, each as likely as the others.
+#[inline]
+fn draw<T>(endpoints: &[T], is_tried: &impl Fn(&T) -> bool, random: impl Fn(u32) -> u32) -> Option<usize> {
+    for _ in 0..DRAWS {
+        let place = random(endpoints.len() as u32) as usize;
+        if !is_tried(&endpoints[place]) {
+            return Some(place);
+        }
+    }
+    let left = || (0..endpoints.len()).filter(|place| !is_tried(&endpoints[*place]));
+    let count = left().count() as u32;
+    if count == 0 { None } else { left().nth(random(count) as usize) }
 }
 
 /// The owner of a hash, or who comes next and was not tried.
@@ -137,53 +190,4 @@ fn by_hash<'a, T>(
 fn from<'a, T>(endpoints: &'a [T], start: usize, is_tried: &impl Fn(&T) -> bool) -> Option<&'a T> {
     let (before, after) = endpoints.split_at(start);
     after.iter().chain(before).find(|endpoint| !is_tried(endpoint))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ring(endpoints: &[SocketAddr]) -> Owners {
-        let kind = LoadBalancing::RingHash { attribute: "key".to_owned(), minimum_ring_size: None };
-        let mut owners = Owners::new(&kind).unwrap();
-        owners.update(endpoints);
-        owners
-    }
-
-    #[test]
-    fn whoever_was_tried_is_passed_over_as_if_it_were_gone() {
-        let endpoints: Vec<_> = (1..=5).map(|port| SocketAddr::from(([10, 0, 0, 1], port))).collect();
-        let owners = ring(&endpoints);
-        for hash in (0..200).map(|key: u32| owners.hash(&key.to_be_bytes())) {
-            let mut left = endpoints.clone();
-            while !left.is_empty() {
-                let chosen =
-                    by_hash(&endpoints, &owners, hash, &|endpoint| !left.contains(endpoint)).unwrap();
-                let expected = left[ring(&left).owner(hash).unwrap()];
-                assert_eq!(*chosen, expected, "{} left", left.len());
-                left.retain(|endpoint| endpoint != chosen);
-            }
-            assert_eq!(by_hash(&endpoints, &owners, hash, &|_| true), None);
-        }
-    }
-
-    #[test]
-    fn an_endpoint_without_a_place_is_chosen_when_nobody_else_is_left() {
-        let endpoints: Vec<_> = (1..=3).map(|port| SocketAddr::from(([10, 0, 0, 1], port))).collect();
-        let mut owners =
-            Owners::new(&LoadBalancing::Maglev { attribute: "key".to_owned(), table_size: 2 }).unwrap();
-        owners.update(&endpoints);
-        assert_eq!(by_hash(&endpoints, &owners, 7, &|endpoint| endpoint.port() < 3), Some(&endpoints[2]));
-    }
-
-    #[test]
-    fn only_kinds_that_hash_have_an_attribute_and_owners() {
-        let kinds = [LoadBalancing::LeastRequest, LoadBalancing::RoundRobin];
-        for mut balancer in kinds.iter().map(Balancer::new) {
-            balancer.update(&[]);
-            assert_eq!((balancer.attribute(), balancer.owner(balancer.hash(b"k"))), (None, None));
-        }
-        let hashing = Balancer::new(&LoadBalancing::Maglev { attribute: "Key".to_owned(), table_size: 7 });
-        assert_eq!((hashing.attribute(), hashing.owner(hashing.hash(b"k"))), (Some("Key"), None));
-    }
 }

@@ -36,7 +36,7 @@ impl Owners {
             LoadBalancing::Maglev { table_size, .. } => {
                 Table::Maglev { table: Maglev::default(), size: *table_size }
             }
-            LoadBalancing::LeastRequest | LoadBalancing::RoundRobin => return None,
+            LoadBalancing::LeastRequest | LoadBalancing::Random | LoadBalancing::RoundRobin => return None,
         };
         Some(Self { table, addresses: Vec::new(), places: Vec::new() })
     }
@@ -211,5 +211,6 @@ mod tests {
         }
         assert!(Owners::new(&LoadBalancing::RoundRobin).is_none());
         assert!(Owners::new(&LoadBalancing::LeastRequest).is_none());
+        assert!(Owners::new(&LoadBalancing::Random).is_none());
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::error::Failure;
 use crate::exchange::{End, Exchange, Line};
 use crate::upstream::pending::Slot;
+use crate::upstream::standing::Evidence;
 use crate::wire::WireError;
 
 use super::{Connection, Role, State};
@@ -77,6 +78,7 @@ impl Connection {
         for exchange in self.bury(is_over) {
             self.stalled.set(self.order == Order::InOrder);
             self.endpoint.series().timeouts.inc();
+            self.endpoint.judge(Evidence::Mute(Failure::Timeout.text()));
             exchange.end(End::Failed(Failure::Timeout, None));
         }
         self.endpoint.look_again();

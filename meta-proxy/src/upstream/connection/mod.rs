@@ -21,6 +21,7 @@ use super::cluster::Cluster;
 use super::endpoint::Endpoint;
 use super::limits::Permit;
 use super::pending::{Pending, Slot};
+use super::standing::Evidence;
 use super::task::Task;
 
 pub(super) use private::Role;
@@ -356,6 +357,7 @@ impl Connection {
                 drop(permit);
                 self.endpoint.finish();
                 self.endpoint.series().responses[message.status as usize].inc();
+                self.endpoint.judge_response(message.status);
                 self.forget(&exchange);
                 exchange.end(End::Response { message, bytes });
             }
@@ -433,6 +435,10 @@ impl Connection {
                 continue;
             }
             self.endpoint.series().lost.inc();
+            self.endpoint.judge(match failure {
+                Failure::UpstreamProtocol => Evidence::Bad(failure.text()),
+                _ => Evidence::Mute(failure.text()),
+            });
             let text = format!("{}: {} {reason}", failure.text(), self.endpoint.address());
             exchange.end(End::Failed(failure, Some(&text)));
         }
@@ -481,6 +487,7 @@ impl Reader for Responses<'_> {
                 drop(permit);
                 connection.endpoint.finish();
                 connection.forget(&exchange);
+                connection.endpoint.judge(Evidence::Bad(Failure::UpstreamProtocol.text()));
                 exchange.end(End::Failed(Failure::UpstreamProtocol, Some(&rejected.text)));
             }
             Some(Slot::Setup) => return connection.wind_up(),

@@ -12,6 +12,7 @@ use crate::exchange::End;
 use crate::upstream::cluster::{Call, Cluster};
 use crate::upstream::connection::{Connection, Purpose, Role};
 use crate::upstream::limits::Permit;
+use crate::upstream::standing::Evidence;
 use crate::upstream::waiting::{Need, Waiting};
 use crate::wire::BoxStream;
 
@@ -172,6 +173,7 @@ impl Endpoint {
     fn failed_to_connect(self: &Rc<Self>, cluster: &Rc<Cluster>, purpose: &Purpose, why: &str) {
         self.series.connect_failures.inc();
         self.health.failed(why, cluster.local());
+        self.judge(Evidence::Mute("it could not be connected to"));
         tracing::debug!(cluster = %cluster.name(), endpoint = %self.address, why, "connect failed");
         let attempts = self.attempts(purpose);
         let mut surplus = if purpose.role == Role::Private && purpose.owner.is_none() {

@@ -1,6 +1,7 @@
 //! One endpoint of a cluster on one worker: its connections, and what waits for one.
 
 mod connecting;
+mod judging;
 mod pick;
 
 use std::cell::{Cell, RefCell};
@@ -21,6 +22,8 @@ use super::cluster::{Call, Cluster, Place};
 use super::connection::{Connection, Purpose, Role};
 use super::health::Health;
 use super::limits::Permit;
+use super::probe::Probe;
+use super::standing::Standing;
 use super::tried::Tried;
 use super::waiting::{Need, Queue, Waiting};
 
@@ -51,6 +54,11 @@ pub struct Endpoint {
     more_waits: Notify,
     retired: Cell<bool>,
     health: Health,
+    /// It has a standing.
+    judged: Cell<bool>,
+    standing: RefCell<Option<Arc<Standing>>>,
+    /// Pings it, if this worker is to.
+    probe: RefCell<Option<Probe>>,
 }
 
 impl Endpoint {
@@ -75,6 +83,9 @@ impl Endpoint {
             more_waits: Notify::new(),
             retired: Cell::new(false),
             health: Health::default(),
+            judged: Cell::new(false),
+            standing: RefCell::default(),
+            probe: RefCell::default(),
         })
     }
 
@@ -139,6 +150,8 @@ impl Endpoint {
     /// Takes no more requests; connections end when nothing is under way on them.
     pub(super) fn retire(&self) {
         self.retired.set(true);
+        self.stand(None);
+        self.probe.replace(None);
         for connection in self.connections() {
             connection.wake();
         }

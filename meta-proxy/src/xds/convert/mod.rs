@@ -23,7 +23,9 @@ use crate::model;
 use crate::xds::convert::mistakes::Mistakes;
 use crate::xds::{Cluster, Codecs, Listener, Routes};
 
-pub use cluster::HASH_ATTRIBUTE_LIMIT;
+pub use cluster::{
+    CHECK_THRESHOLD_LIMIT, HASH_ATTRIBUTE_LIMIT, LONGEST_CHECK_INTERVAL, SHORTEST_CHECK_INTERVAL,
+};
 pub use endpoints::ENDPOINTS_LIMIT;
 pub use listener::SERVICES_LIMIT;
 pub use mistakes::MISTAKES_LIMIT;

@@ -85,6 +85,18 @@ pub(crate) fn positive_duration(
     Some(read)
 }
 
+/// As [`positive_duration`], and it must be set.
+pub(crate) fn required_duration(
+    value: Option<protobuf::Duration>,
+    field: &str,
+    mistakes: &mut Mistakes,
+) -> Option<Duration> {
+    if value.is_none() {
+        mistakes.add(field, "must be set");
+    }
+    positive_duration(value, field, mistakes)
+}
+
 /// The host and TCP port at `at`.
 pub(crate) fn host_port(
     address: Option<core::Address>,

@@ -22,12 +22,16 @@ pub(super) fn read(
     let (number, config) = (std::mem::take(&mut message.lb_policy), message.lb_config.take());
     let policy = match LbPolicy::try_from(number) {
         Ok(
-            policy @ (LbPolicy::RoundRobin | LbPolicy::LeastRequest | LbPolicy::RingHash | LbPolicy::Maglev),
+            policy @ (LbPolicy::RoundRobin
+            | LbPolicy::LeastRequest
+            | LbPolicy::Random
+            | LbPolicy::RingHash
+            | LbPolicy::Maglev),
         ) => policy,
         other => {
             let name = other.map_or_else(|_| number.to_string(), |policy| policy.as_str_name().to_owned());
             let text = format!(
-                "{name} is not supported yet; ROUND_ROBIN, LEAST_REQUEST, RING_HASH and MAGLEV are served"
+                "{name} is not supported yet; ROUND_ROBIN, LEAST_REQUEST, RANDOM, RING_HASH and MAGLEV are served"
             );
             mistakes.add("lb_policy", text);
             return None;
@@ -68,6 +72,7 @@ pub(super) fn read(
             }
             Some(LoadBalancing::LeastRequest)
         }
+        (LbPolicy::Random, _) => Some(LoadBalancing::Random),
         (_, config) => {
             if let Some(LbConfig::RoundRobinLbConfig(config)) = config {
                 refuse_rest!(config, "round_robin_lb_config", mistakes, [slow_start_config]);

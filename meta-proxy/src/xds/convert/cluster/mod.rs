@@ -1,6 +1,9 @@
 //! `envoy.config.cluster.v3.Cluster` with our policy in its metadata.
 
 mod balancing;
+mod health;
+#[cfg(test)]
+mod health_tests;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +23,7 @@ use crate::xds::convert::read::{check_name, configure, decode, decode_body, host
 use crate::xds::{Cluster, Codecs};
 
 pub use balancing::HASH_ATTRIBUTE_LIMIT;
+pub use health::{CHECK_THRESHOLD_LIMIT, LONGEST_CHECK_INTERVAL, SHORTEST_CHECK_INTERVAL};
 
 /// How long a connection attempt may take where the cluster does not say.
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -36,12 +40,15 @@ pub(crate) fn convert(resource: &Resource, codecs: &Codecs, mistakes: &mut Mista
     let policy = policy(message.metadata.take(), mistakes);
     let hash_attribute = policy.as_ref().map(|policy| policy.hash_attribute.clone());
     let balancing = balancing::read(&mut message, hash_attribute, mistakes);
+    let mut health = health::read(&mut message, mistakes);
     refuse_unserved(message, mistakes);
 
     let policy = policy?;
     let configured = configure(&policy.protocol, policy.options, Side::Upstream, codecs, mistakes);
     let idle_timeout = positive_duration(policy.idle_timeout, "idle_timeout", mistakes);
     let configured = configured?;
+    let properties = configured.protocol.properties();
+    health.checks = health::checks(policy.health_check, properties, &policy.protocol, mistakes);
     let model = model::Cluster {
         name: resource.name.clone(),
         protocol: policy.protocol,
@@ -51,8 +58,8 @@ pub(crate) fn convert(resource: &Resource, codecs: &Codecs, mistakes: &mut Mista
         connect_timeout: connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
         idle_timeout,
         limits,
+        health,
     };
-    let properties = configured.protocol.properties();
     Some(Cluster { model: Arc::new(model), factory: configured.factory, properties })
 }
 
@@ -87,11 +94,9 @@ fn refuse_unserved(message: pb::Cluster, mistakes: &mut Mistakes) {
                 dns_resolution_config,
                 typed_dns_resolver_config,
                 wait_for_warm_on_init,
-                outlier_detection,
                 cleanup_interval,
                 upstream_bind_config,
                 lb_subset_config,
-                common_lb_config,
                 transport_socket,
                 protocol_selection,
                 upstream_connection_options,

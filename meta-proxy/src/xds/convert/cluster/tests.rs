@@ -9,19 +9,19 @@ use ::xds::envoy::envoy::config::core::v3 as core;
 use ::xds::envoy::google::protobuf::{Any, UInt32Value, UInt64Value, value::Kind};
 use ::xds::{Resource, ResourceType, v1};
 
-use crate::model::{self, Discovery, HostPort, Limits, LoadBalancing};
+use crate::model::{self, Discovery, Health, HostPort, Limits, LoadBalancing};
 use crate::xds::convert::Converted;
 use crate::xds::fixtures::{
     assignment, cluster, convert_good, lb_endpoint, options, policy, refused, resource, seconds,
 };
 
-fn with(change: impl FnOnce(&mut pb::Cluster)) -> Resource {
+pub fn with(change: impl FnOnce(&mut pb::Cluster)) -> Resource {
     let mut message = cluster("c");
     change(&mut message);
     resource(ResourceType::Cluster, "c", &message)
 }
 
-fn with_policy(change: impl FnOnce(&mut v1::ClusterPolicy)) -> Resource {
+pub fn with_policy(change: impl FnOnce(&mut v1::ClusterPolicy)) -> Resource {
     let mut message = v1::ClusterPolicy { protocol: "tiny".to_owned(), ..Default::default() };
     change(&mut message);
     with(|cluster| cluster.metadata = policy(&message))
@@ -36,7 +36,7 @@ fn with_dns(hosts: &[(&str, u32)]) -> Resource {
     })
 }
 
-fn good(resource: &Resource) -> model::Cluster {
+pub fn good(resource: &Resource) -> model::Cluster {
     let Converted::Cluster(cluster) = convert_good(resource) else { panic!("not a cluster") };
     assert_eq!(cluster.properties.head, ["interface", "method"]);
     model::Cluster::clone(&cluster.model)
@@ -53,6 +53,7 @@ fn a_cluster_that_says_little_has_defaults() {
         connect_timeout: Duration::from_secs(1),
         idle_timeout: None,
         limits: Limits::default(),
+        health: Health { panic_threshold: 50, ..Health::default() },
     };
     assert_eq!(good(&with(|_| {})), expected);
 }
@@ -146,9 +147,11 @@ fn names_that_are_looked_up_are_checked() {
 
 #[test]
 fn balancing_is_what_is_served() {
-    let served = "ROUND_ROBIN, LEAST_REQUEST, RING_HASH and MAGLEV are served";
+    let served = "ROUND_ROBIN, LEAST_REQUEST, RANDOM, RING_HASH and MAGLEV are served";
     let random = with(|cluster| cluster.lb_policy = LbPolicy::Random.into());
-    refused(random, &[&format!("lb_policy: RANDOM is not supported yet; {served}")]);
+    assert_eq!(good(&random).balancing, LoadBalancing::Random);
+    let provided = with(|cluster| cluster.lb_policy = LbPolicy::ClusterProvided.into());
+    refused(provided, &[&format!("lb_policy: CLUSTER_PROVIDED is not supported yet; {served}")]);
     let unknown = with(|cluster| cluster.lb_policy = 77);
     refused(unknown, &[&format!("lb_policy: 77 is not supported yet; {served}")]);
     let three =
@@ -293,17 +296,11 @@ fn what_a_cluster_would_ignore_is_refused() {
     let resource = with(|cluster| {
         cluster.transport_socket = Some(core::TransportSocket::default());
         cluster.health_checks = vec![core::HealthCheck::default()];
-        cluster.outlier_detection = Some(pb::OutlierDetection::default());
         cluster.dns_lookup_family = parts::DnsLookupFamily::V6Only.into();
         cluster.typed_extension_protocol_options.insert("k".to_owned(), Any::default());
     });
-    let fields = [
-        "health_checks",
-        "typed_extension_protocol_options",
-        "dns_lookup_family",
-        "outlier_detection",
-        "transport_socket",
-    ];
+    let fields =
+        ["health_checks", "typed_extension_protocol_options", "dns_lookup_family", "transport_socket"];
     let expected = fields.map(|field| format!("{field}: not supported yet"));
     refused(resource, &expected.each_ref().map(String::as_str));
 }
