@@ -15,6 +15,7 @@ use crate::telemetry::{Counter, EndpointSeries, Outcome, Telemetry};
 use crate::xds::Entry;
 
 use super::Published;
+use super::standing::Standings;
 
 /// Every resource in force, with its version and where it came from, and every one that was refused.
 pub fn config(published: &Published) -> Value {
@@ -174,16 +175,15 @@ fn condition(matcher: &AttributeMatcher) -> Value {
 
 /// Every cluster, what it uses of its limits, and what each of its endpoints does.
 pub fn clusters(published: &Published, telemetry: &Telemetry) -> Value {
-    let all = telemetry.all_endpoints();
+    let standings = Standings::of(telemetry);
     let cluster = |(name, spec): (&String, &ClusterSpec)| {
         let endpoints = spec.endpoints.iter().map(|endpoint| {
-            let address = endpoint.address.to_string();
-            let series = all.iter().find(|(key, _)| *key.cluster == **name && *key.endpoint == *address);
-            let sum = |read: fn(&EndpointSeries) -> &Counter| {
-                series.map_or(0, |(_, all)| all.iter().map(|one| read(one).get()).sum::<u64>())
-            };
+            let series = standings.series(name, endpoint.address);
+            let sum =
+                |read: fn(&EndpointSeries) -> &Counter| series.iter().map(|one| read(one).get()).sum::<u64>();
             json!({
-                "address": address,
+                "address": endpoint.address.to_string(),
+                "state": standings.words(name, endpoint.address),
                 "active": sum(|one| &one.active),
                 "connections": sum(|one| &one.connections),
                 "connect_failures": sum(|one| &one.connect_failures),

@@ -20,6 +20,7 @@ use super::endpoint::Endpoint;
 use super::limits::{Permit, Usage};
 use super::tried::Tried;
 use super::waiting::Waiting;
+use super::why;
 
 /// Endpoints that one request may try to be connected to.
 pub const CONNECT_ATTEMPTS: usize = 3;
@@ -206,7 +207,7 @@ impl Cluster {
     /// Sends a request to one of its endpoints.
     pub fn dispatch(self: &Rc<Self>, exchange: Exchange, message: &Message, bytes: Raw<'_>, place: Place) {
         let Some(permit) = self.permit_request() else {
-            return exchange.end(End::Failed(Failure::TooManyRequests, None));
+            return self.refuse(exchange, Failure::TooManyRequests);
         };
         if self.sharing == Sharing::Exclusive
             && let Some(client) = exchange.client()
@@ -249,14 +250,20 @@ impl Cluster {
                 call.exchange.attempt(endpoint.address());
                 endpoint.send(self, call);
             }
-            _ if call.tried.unreachable().is_empty() => {
-                call.exchange.end(End::Failed(Failure::NoEndpoint, None))
-            }
-            _ => {
-                let text = self.why_unreachable(call.tried.unreachable());
-                call.exchange.end(End::Failed(Failure::ConnectFailure, Some(&text)));
-            }
+            _ => self.give_up(call),
         }
+    }
+
+    /// Ends a request for which there is no further candidate.
+    #[cold]
+    fn give_up(&self, call: Call<'_>) {
+        let unreachable = call.tried.unreachable();
+        let (failure, text) = if unreachable.is_empty() {
+            (Failure::NoEndpoint, why::no_endpoint(&self.settings.borrow().model))
+        } else {
+            (Failure::ConnectFailure, self.why_unreachable(unreachable))
+        };
+        call.exchange.end(End::Failed(failure, Some(&text)));
     }
 
     /// The endpoint to try next.
@@ -289,6 +296,19 @@ impl Cluster {
         let is_last_resort = |endpoint: &Endpoint| endpoint.is_last_resort(now) || is_tried(endpoint);
         let preferred = balancer.choose(&endpoints, hash, is_last_resort, &self.local);
         preferred.or_else(|| balancer.choose(&endpoints, hash, is_tried, &self.local)).cloned()
+    }
+
+    /// Ends a request that one of its limits forbids.
+    #[cold]
+    pub(super) fn refuse(&self, exchange: Exchange, failure: Failure) {
+        let limits = self.settings.borrow().model.limits;
+        let limit = match failure {
+            Failure::TooManyConnections => limits.max_connections,
+            Failure::TooManyPending => limits.max_pending,
+            _ => limits.max_requests,
+        };
+        let text = why::over_limit(failure, limit, &self.name);
+        exchange.end(End::Failed(failure, Some(&text)));
     }
 
     /// Which endpoints could not be connected to, and why.

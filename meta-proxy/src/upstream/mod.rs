@@ -15,6 +15,7 @@ mod pending;
 mod task;
 mod tried;
 mod waiting;
+mod why;
 
 pub use balance::{MAGLEV_TABLE_LIMIT, RING_LIMIT, is_prime};
 pub use budget::Share;

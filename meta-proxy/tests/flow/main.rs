@@ -17,9 +17,12 @@ mod ownership;
 mod pins;
 mod pool;
 mod reset;
+mod seen;
 mod sessions;
+mod source;
 mod spread;
 mod strict;
+mod why;
 
 use std::time::Duration;
 

@@ -12,5 +12,5 @@ mod words;
 mod world;
 
 pub use actor::Actor;
-pub use tiny::Frame;
+pub use tiny::{Frame, walks};
 pub use world::{Behaviour, World, endpoint_address, run};

@@ -18,7 +18,7 @@ use meta_proxy::model::{
 use meta_proxy::rate_limit::Buckets;
 use meta_proxy::route::Table;
 use meta_proxy::snapshot::{ClusterSpec, ListenerSpec, RoutesSpec, ServiceSpec, Snapshot};
-use meta_proxy::telemetry::{Outcome, Telemetry};
+use meta_proxy::telemetry::{AccessLog, Outcome, Telemetry};
 use meta_proxy::upstream::Settings;
 use meta_proxy::wire::{BoxStream, Connecting, Connector};
 use tokio::sync::mpsc;
@@ -104,7 +104,12 @@ pub fn endpoint_address(number: u16) -> SocketAddr {
 impl World {
     /// A worker without clusters.
     pub fn new() -> Self {
-        let telemetry = Arc::new(Telemetry::new(None));
+        Self::logging(None)
+    }
+
+    /// A worker without clusters that logs exchanges here.
+    pub fn logging(access_log: Option<AccessLog>) -> Self {
+        let telemetry = Arc::new(Telemetry::new(access_log));
         let local = Rc::new(Local::new(0, 7, 64 << 20, telemetry.clone()));
         let endpoints = Rc::new(Endpoints::default());
         let worker = Worker::new(local, Rc::new(Pipes(endpoints.clone())));
@@ -281,7 +286,12 @@ impl World {
 
     /// A client of the listener.
     pub fn client(&self) -> Actor {
-        Self::client_of(&self.worker)
+        self.client_from(endpoint_address(9))
+    }
+
+    /// The same, at this address.
+    pub fn client_from(&self, address: SocketAddr) -> Actor {
+        Self::client_of(&self.worker, address)
     }
 
     /// A client that another worker serves, which has been given what has been set up.
@@ -290,12 +300,12 @@ impl World {
         let worker = Worker::new(local, Rc::new(Pipes(self.endpoints.clone())));
         worker.start_housekeeping();
         worker.apply(&self.snapshot());
-        Self::client_of(&worker)
+        Self::client_of(&worker, endpoint_address(9))
     }
 
-    fn client_of(worker: &Rc<Worker>) -> Actor {
+    fn client_of(worker: &Rc<Worker>, address: SocketAddr) -> Actor {
         let (ours, theirs) = tokio::io::duplex(PIPE);
-        worker.serve("front", Box::new(theirs), endpoint_address(9), Seat::default());
+        worker.serve("front", Box::new(theirs), address, Seat::default());
         Actor::new(ours)
     }
 

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::error::Failure;
 use crate::exchange::{End, Exchange, Line};
 use crate::upstream::pending::Slot;
+use crate::upstream::why;
 use crate::wire::WireError;
 
 use super::{Connection, Role, State};
@@ -77,7 +78,8 @@ impl Connection {
         for exchange in self.bury(is_over) {
             self.stalled.set(self.order == Order::InOrder);
             self.endpoint.series().timeouts.inc();
-            exchange.end(End::Failed(Failure::Timeout, None));
+            let text = why::no_response(self.endpoint.address(), exchange.try_time());
+            exchange.end(End::Failed(Failure::Timeout, Some(&text)));
         }
         self.endpoint.look_again();
     }
