@@ -34,6 +34,9 @@ fn what_is_hashed_and_how_is_told_to_the_proxy() {
             "{httpHeaderName: key, ringHash: {minimumRingSize: 1048576}}",
             r#"RING_HASH by "key" ring=Some(1048576)"#,
         ),
+        ("{useSourceIp: true}", r#"RING_HASH by "source.address" ring=None"#),
+        ("{useSourceIp: true, maglev: {}}", r#"MAGLEV by "source.address" table=None"#),
+        ("{httpHeaderName: key, useSourceIp: false}", r#"RING_HASH by "key" ring=None"#),
         ("{httpHeaderName: key, maglev: {}}", r#"MAGLEV by "key" table=None"#),
         ("{httpHeaderName: key, maglev: {tableSize: 0}}", r#"MAGLEV by "key" table=None"#),
         ("{httpHeaderName: key, maglev: {tableSize: 251}}", r#"MAGLEV by "key" table=Some(251)"#),
@@ -107,7 +110,8 @@ fn a_mistake_is_named_and_never_ends_in_another_way_of_balancing() {
         (
             "consistentHash: {httpHeaderName: key, useSourceIp: true}",
             r#"RING_HASH by "key" ring=None"#,
-            "warning: spec.trafficPolicy.loadBalancer.consistentHash.useSourceIp: not supported yet, so it has no effect",
+            "error: spec.trafficPolicy.loadBalancer.consistentHash.useSourceIp: `httpHeaderName` and `useSourceIp` exclude \
+             each other; remove one",
         ),
         (
             "consistentHash: {httpQueryParameterName: q}",

@@ -50,6 +50,9 @@ pub struct NewCodec {
     pub(crate) api: Option<PathBuf>,
 }
 
+/// The namespace whose MetaRouters may route hosts of every namespace, unless another one is named.
+const ROOT_NAMESPACE: &str = "mesh-system";
+
 /// Where objects are and how they are understood.
 #[derive(Debug, Args)]
 pub struct Objects {
@@ -67,7 +70,7 @@ pub struct Understanding {
     #[arg(long)]
     pub allow_cross_namespace: bool,
     /// Namespace whose MetaRouters may route hosts of every namespace
-    #[arg(long, value_name = "NAME", default_value = "mesh-system")]
+    #[arg(long, value_name = "NAME", default_value = ROOT_NAMESPACE)]
     pub root_namespace: String,
 }
 
@@ -137,8 +140,14 @@ pub struct Validate {
 /// `metactl explain`
 #[derive(Debug, Args)]
 pub struct Explain {
+    /// Files, and folders of *.yaml, *.yml and *.json
+    #[arg(value_name = "PATH", required_unless_present = "admin", conflicts_with = "admin")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Instead of PATH: ask the running proxy whose admin port is here, such as 127.0.0.1:15000
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) admin: Option<String>,
     #[command(flatten)]
-    pub(crate) objects: Objects,
+    pub(crate) understanding: Understanding,
     /// Host of the service that the request is for
     #[arg(long)]
     pub(crate) host: String,
@@ -150,14 +159,12 @@ pub struct Explain {
     pub(crate) attributes: Vec<(String, String)>,
 }
 
-impl Objects {
-    /// How the controller is to understand them.
-    pub(crate) fn options(&self) -> controller::Options {
-        self.understanding.options()
-    }
-}
-
 impl Understanding {
+    /// Whether it is the one that holds if nothing is said.
+    pub(crate) fn is_default(&self) -> bool {
+        !self.allow_cross_namespace && self.root_namespace == ROOT_NAMESPACE
+    }
+
     /// The same, as the controller takes it.
     pub(crate) fn options(&self) -> controller::Options {
         let translate = controller::translate::Options {

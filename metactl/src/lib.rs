@@ -4,6 +4,7 @@
 //! The only crate that uses both planes: it starts a controller and a proxy in one process and joins them by the
 //! messages that would otherwise travel between two. It holds no rule of its own about what is right.
 
+mod ask;
 mod cli;
 mod explain;
 mod run;
@@ -33,7 +34,7 @@ pub fn main(codecs: Vec<Arc<dyn Protocol>>) -> ExitCode {
     let result = match cli.command {
         Command::Run(run) => run::run(run, codecs),
         Command::Validate(validate) => validate::validate(&validate, &codecs),
-        Command::Explain(explain) => explain::explain(&explain, &codecs),
+        Command::Explain(explain) => explain::explain(explain, &codecs),
         Command::Codec(CodecCommand::New(new)) => scaffold::new(&new, &codecs),
     };
     result.unwrap_or_else(|error| {

@@ -1,16 +1,17 @@
 //! `metactl validate`: the rules of controller, proxy and codecs, offline.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use controller::{Controller, Loaded, Refusal};
 use meta_proxy::xds::{Codecs, State};
 use xds::{ResourceType, Update};
 
-use crate::cli::{Objects, Validate};
+use crate::cli::{Understanding, Validate};
 
 /// Prints everything there is to say; exit code 1 if something would not be in force.
 pub fn validate(validate: &Validate, codecs: &Codecs) -> Result<ExitCode, String> {
-    let checked = check(&validate.objects, codecs)?;
+    let checked = check(&validate.objects.paths, &validate.objects.understanding, codecs)?;
     for diagnostic in &checked.loaded.diagnostics {
         println!("{diagnostic}");
     }
@@ -41,9 +42,8 @@ pub struct Checked {
 }
 
 /// Loads and converts as `metactl run` would.
-pub fn check(objects: &Objects, codecs: &Codecs) -> Result<Checked, String> {
-    let loaded =
-        Controller::load_once(&objects.paths, &objects.options()).map_err(|error| error.to_string())?;
+pub fn check(paths: &[PathBuf], understanding: &Understanding, codecs: &Codecs) -> Result<Checked, String> {
+    let loaded = Controller::load_once(paths, &understanding.options()).map_err(|error| error.to_string())?;
     let update = Update { changed: loaded.resources.values().cloned().collect(), removed: Vec::new() };
     let mut state = State::default();
     let ack = state.apply(&update, codecs);

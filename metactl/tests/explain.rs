@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 const SERVICE: &str = "
 apiVersion: networking.istio.io/v1
@@ -39,11 +39,15 @@ fn rule(hash: &str) -> String {
 
 /// Exit code and standard output of `metactl` for these objects.
 fn metactl(command: &str, objects: &[&str], rest: &[&str]) -> (Option<i32>, String) {
+    let output = run(command, objects, rest);
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+fn run(command: &str, objects: &[&str], rest: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("x.yaml"), objects.join("\n---\n")).unwrap();
     let mut metactl = Command::new(Path::new(env!("CARGO_BIN_EXE_metactl")));
-    let output = metactl.current_dir(&folder).args([command, "x.yaml"]).args(rest).output().unwrap();
-    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    metactl.current_dir(&folder).args([command, "x.yaml"]).args(rest).output().unwrap()
 }
 
 #[test]
@@ -119,6 +123,36 @@ fn retries_are_refused_where_keys_live_on_one_endpoint() {
 }
 
 #[test]
+fn what_comes_from_one_address_is_hashed_by_it() {
+    let words = ["--host", "cache.shop.example", "--attr", "source.address=10.0.0.9"];
+    let router = ROUTER
+        .replace("    route:", "    match: {attributes: {Source.Address: {prefix: '10.'}}}\n    route:");
+    let (code, said) = metactl("explain", &[SERVICE, &router, &rule("{useSourceIp: true}")], &words);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("hashed by source.address (ring)\n"), "{said}");
+    let (code, said) = metactl("explain", &[SERVICE, &router, &rule("{useSourceIp: true}")], &words[..2]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("Source.Address is missing, needs prefix \"10.\""), "{said}");
+}
+
+#[test]
+fn of_several_ports_one_is_to_be_chosen() {
+    let ports = "[{number: 6379, name: tcp-metaprotocol-redis, protocol: TCP}, \
+                 {number: 6380, name: tcp-metaprotocol-redis-2, protocol: TCP}]";
+    let service = SERVICE.replace("[{number: 6379, name: tcp-metaprotocol-redis, protocol: TCP}]", ports);
+    let words = ["--host", "cache.shop.example", "--port", "6380"];
+    let (code, said) = metactl("explain", &[&service], &words);
+    assert!(code == Some(0) && said.contains("cluster   outbound|6380||cache.shop.example\n"), "{said}");
+    let output = run("explain", &[&service], &words[..2]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("cache.shop.example has several ports, 6379, 6380; choose one with --port"),
+        "{said}"
+    );
+}
+
+#[test]
 fn both_planes_refuse_what_cannot_be_hashed() {
     let (code, said) =
         metactl("validate", &[SERVICE, &rule("{httpHeaderName: key, maglev: {tableSize: 250}}")], &[]);
@@ -188,4 +222,29 @@ fn a_request_that_no_condition_of_a_limit_matches_may_be_free() {
     let text =
         "local_rate_limit.conditions[0].attributes[0].name: requests of redis have no attribute \"comand\"";
     assert!(said.contains(text) && said.contains("MetaRouter shop/cache"), "{said}");
+}
+
+#[test]
+fn both_ways_to_know_batch_jobs_are_right_and_part_them() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/dubbo-isolation");
+    for (router, batch, user) in [
+        ("router", "batchJob=true", "batchJob=false"),
+        ("router-by-application", "remote.application=batch-reports", "remote.application=shop-frontend"),
+    ] {
+        let metactl = |words: &[&str]| {
+            let mut metactl = Command::new(Path::new(env!("CARGO_BIN_EXE_metactl")));
+            let output = metactl.current_dir(&example).args(words).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stdout).unwrap())
+        };
+        let (code, said) = metactl(&["validate", "services", router]);
+        assert_eq!(code, Some(0), "{said}");
+        for (attribute, route) in [(batch, "batch"), (user, "user")] {
+            let host = "orders.shop.example";
+            let (_, said) = metactl(&["explain", "services", router, "--host", host, "--attr", attribute]);
+            assert!(
+                said.contains(&format!("route     \"{route}\" from MetaRouter shop/orders ({router}/")),
+                "{said}"
+            );
+        }
+    }
 }

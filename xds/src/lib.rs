@@ -15,6 +15,9 @@ pub use link::{Ack, Origin, Rejection, Resource, ResourceType, Update};
 /// Key of [`v1::ClusterPolicy`] in a cluster's `metadata.typed_filter_metadata`.
 pub const CLUSTER_POLICY_KEY: &str = "metaproxy.v1";
 
+/// The attribute that tells where a request comes from, whatever the protocol: the client's IP address.
+pub const SOURCE_ADDRESS: &str = "source.address";
+
 /// Our own messages, package `metaproxy.v1` (source: `proto/metaproxy/v1/proxy.proto`).
 pub mod v1 {
     pub use crate::generated::metaproxy_v1::*;

@@ -5,6 +5,11 @@
 
 use crate::{Message, Properties, Span};
 
+/// The attribute that the framework adds to every request: its client's IP address without the port, IPv6 as RFC 5952
+/// writes it, and an IPv4 address mapped into IPv6 as IPv4. The name is reserved, ASCII case-insensitively: an attribute of
+/// the message that is called so is never seen.
+pub const SOURCE_ADDRESS: &str = "source.address";
+
 /// An attribute that some rule names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Attribute {
@@ -19,13 +24,20 @@ pub enum Key {
     Head(usize),
     /// Looked for by [`Codec::attributes`](crate::Codec::attributes).
     Late,
+    /// [`SOURCE_ADDRESS`], which the framework knows itself.
+    Source,
 }
 
 impl Attribute {
     /// The attribute called `name` (ASCII case-insensitively) in a protocol with these properties.
     pub fn new(properties: &Properties, name: &str) -> Self {
         let place = properties.head.iter().position(|field| field.eq_ignore_ascii_case(name));
-        Self { name: name.into(), key: place.map_or(Key::Late, Key::Head) }
+        let key = match place {
+            _ if name.eq_ignore_ascii_case(SOURCE_ADDRESS) => Key::Source,
+            Some(place) => Key::Head(place),
+            None => Key::Late,
+        };
+        Self { name: name.into(), key }
     }
 
     /// Its name, as the rule spells it.
@@ -44,6 +56,7 @@ impl Attribute {
         match self.key {
             Key::Head(place) => message.head.get(place) == Some(&Span::LATE),
             Key::Late => true,
+            Key::Source => false,
         }
     }
 }
@@ -87,7 +100,7 @@ impl Found {
         }
     }
 
-    /// The value of the wanted attribute at `index`, head fields included.
+    /// The value of the wanted attribute at `index`, head fields included; never [`SOURCE_ADDRESS`].
     pub fn get<'a>(
         &'a self,
         index: usize,
@@ -95,11 +108,15 @@ impl Found {
         message: &Message,
         bytes: &'a [u8],
     ) -> Option<&'a [u8]> {
-        if let Key::Head(place) = attribute.key {
-            let span = *message.head.get(place)?;
-            if span != Span::LATE {
-                return span.of(bytes);
+        match attribute.key {
+            Key::Head(place) => {
+                let span = *message.head.get(place)?;
+                if span != Span::LATE {
+                    return span.of(bytes);
+                }
             }
+            Key::Late => {}
+            Key::Source => return None,
         }
         match &self.values.get(index)?.as_ref()?.0 {
             Value::Span(span) => span.of(bytes),
@@ -153,5 +170,18 @@ mod tests {
             Some(&b"attached"[..]),
             "but a late head is offered"
         );
+    }
+
+    #[test]
+    fn the_address_of_the_source_is_no_message_s_to_tell() {
+        for name in ["source.address", "Source.Address"] {
+            let wanted = [Attribute::new(&PROPERTIES, name)];
+            let message = Message::new(Kind::Request, 3);
+            assert_eq!((wanted[0].key(), wanted[0].is_late(&message)), (Key::Source, false));
+            let mut found = Found::default();
+            found.reset(1);
+            found.offer(&wanted, b"source.address", || Value::Static("10.0.0.1"));
+            assert_eq!(found.get(0, &wanted[0], &message, b"get"), None);
+        }
     }
 }

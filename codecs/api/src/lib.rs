@@ -112,7 +112,7 @@ mod message;
 mod options;
 mod out;
 
-pub use attribute::{Attribute, Found, Key, Value};
+pub use attribute::{Attribute, Found, Key, SOURCE_ADDRESS, Value};
 pub use codec::{
     Codec, DecodeError, Decoded, Factory, Outgoing, Properties, Protocol, Rejected, Sharing, Side,
 };

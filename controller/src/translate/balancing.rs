@@ -4,6 +4,7 @@
 //! must not be looked for on all of them. The proxy then refuses the cluster, and keeps what it had.
 
 use crds::istio::{ConsistentHash, DestinationRuleSpec, LoadBalancer};
+use xds::SOURCE_ADDRESS;
 
 use super::model::Balancing;
 use super::report::Report;
@@ -16,8 +17,8 @@ pub const RING_SIZE_LIMIT: u64 = 1 << 20;
 /// Places that a table may have, as the proxy has it.
 pub const TABLE_SIZE_LIMIT: u64 = 1 << 20;
 
-/// Ways to say what is hashed that are of HTTP or not served yet. They are warned of like every field that is not.
-const OTHER_KEYS: [&str; 3] = ["httpCookie", "useSourceIp", "httpQueryParameterName"];
+/// Ways to say what is hashed that are of HTTP. They are warned of like every field that is not.
+const OTHER_KEYS: [&str; 2] = ["httpCookie", "httpQueryParameterName"];
 
 /// What stands at `path`; `None`: nothing that is served.
 pub(crate) fn read(
@@ -43,7 +44,15 @@ fn consistent_hash(
     path: &FieldPath,
     report: &mut Report,
 ) -> Option<Balancing> {
-    let attribute = hash.http_header_name.clone().unwrap_or_default();
+    let mut attribute = hash.http_header_name.clone().unwrap_or_default();
+    if hash.use_source_ip == Some(true) {
+        if !attribute.is_empty() {
+            let message = "`httpHeaderName` and `useSourceIp` exclude each other; remove one";
+            report.error(object, &path.field("useSourceIp"), message);
+        } else {
+            SOURCE_ADDRESS.clone_into(&mut attribute);
+        }
+    }
     if attribute.is_empty() {
         if OTHER_KEYS.iter().any(|field| object.unserved.contains(&path.field(field))) {
             return None;

@@ -113,6 +113,9 @@ pub struct ConsistentHash {
     /// loaded endpoint of two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_header_name: Option<String>,
+    /// Instead of it, if true: the address of the client, without its port, is hashed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub use_source_ip: Option<bool>,
     /// Ketama's ring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ring_hash: Option<RingHash>,

@@ -3,6 +3,7 @@
 //! It is made from this example's own files, with the ports that the providers really have. The `MetaRouter` is
 //! written beside it and moved in when its time comes, so that the proxy never sees half a file.
 
+use crate::marking::Marking;
 use anyhow::{Context, ensure};
 use std::fs;
 use std::net::SocketAddr;
@@ -15,7 +16,8 @@ pub const INTERFACE: &str = "com.example.shop.OrderService";
 
 const SERVICE_ENTRY: &str = include_str!("../services/service-entry.yaml");
 const DESTINATION_RULE: &str = include_str!("../services/destination-rule.yaml");
-const META_ROUTER: &str = include_str!("../router/metarouter.yaml");
+const BY_ATTACHMENT: &str = include_str!("../router/metarouter.yaml");
+const BY_APPLICATION: &str = include_str!("../router-by-application/metarouter.yaml");
 /// What stands before an endpoint's port in services/service-entry.yaml.
 const PORT: &str = "{tcp-metaprotocol-dubbo: ";
 /// The first endpoint's port there; the others follow.
@@ -30,7 +32,7 @@ pub struct Folder {
 
 impl Folder {
     /// Makes `config` in this folder, with the services; a router that an earlier run left there is removed.
-    pub fn create(parent: &Path, endpoints: [SocketAddr; 4]) -> anyhow::Result<Self> {
+    pub fn create(parent: &Path, endpoints: [SocketAddr; 4], marking: Marking) -> anyhow::Result<Self> {
         let folder = Folder { watched: parent.join("config"), waiting: parent.join("metarouter.yaml") };
         fs::create_dir_all(&folder.watched)
             .with_context(|| format!("cannot make {}", folder.watched.display()))?;
@@ -40,7 +42,11 @@ impl Folder {
         }
         write(&folder.watched.join("service-entry.yaml"), &with_ports(SERVICE_ENTRY, endpoints)?)?;
         write(&folder.watched.join("destination-rule.yaml"), DESTINATION_RULE)?;
-        write(&folder.waiting, META_ROUTER)?;
+        let router = match marking {
+            Marking::Attachment => BY_ATTACHMENT,
+            Marking::Application => BY_APPLICATION,
+        };
+        write(&folder.waiting, router)?;
         Ok(folder)
     }
 
@@ -93,7 +99,7 @@ mod tests {
     #[test]
     fn the_service_is_the_one_in_the_files() {
         let (host, port) = SERVICE.split_once(':').unwrap();
-        for file in [SERVICE_ENTRY, DESTINATION_RULE, META_ROUTER] {
+        for file in [SERVICE_ENTRY, DESTINATION_RULE, BY_ATTACHMENT, BY_APPLICATION] {
             assert!(file.contains(host));
         }
         assert!(SERVICE_ENTRY.contains(&format!("number: {port}\n")));
@@ -103,12 +109,16 @@ mod tests {
     #[test]
     fn the_router_is_moved_in_and_a_former_one_is_removed() {
         let parent = tempfile::tempdir().unwrap();
-        for _run in 0..2 {
-            let folder = Folder::create(parent.path(), endpoints()).unwrap();
+        for (marking, condition) in [
+            (Marking::Attachment, "batchJob: {exact:"),
+            (Marking::Application, "remote.application: {prefix:"),
+        ] {
+            let folder = Folder::create(parent.path(), endpoints(), marking).unwrap();
             let files = |folder: &Folder| fs::read_dir(folder.path()).unwrap().count();
             assert_eq!(files(&folder), 2);
             folder.put_router().unwrap();
             assert_eq!(files(&folder), 3);
+            assert!(fs::read_to_string(folder.router()).unwrap().contains(condition));
         }
     }
 }

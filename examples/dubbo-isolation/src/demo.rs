@@ -4,6 +4,7 @@ use crate::chart;
 use crate::config::{Folder, SERVICE};
 use crate::crowd::Crowd;
 use crate::experiment::{self, Front, Outcome, Progress, Settings};
+use crate::marking::Marking;
 use crate::report::{self, Figures};
 use anyhow::{Context, ensure};
 use peers::process::{Metactl, Proxy};
@@ -21,6 +22,9 @@ pub struct Arguments {
     /// Where result.json, the chart, the log and the watched folder go.
     #[arg(long, value_name = "DIR", default_value = "target/demo")]
     pub out: PathBuf,
+    /// How batch callers are told from others.
+    #[arg(long, value_name = "WHAT", default_value = "attachment")]
+    pub by: Marking,
 }
 
 /// The real proxy and the folder that it watches.
@@ -52,7 +56,7 @@ impl Front for Metaproxy {
 /// Runs the demo; a sentence for each target that was missed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<Vec<String>> {
     let began = Instant::now();
-    let settings = Settings::default();
+    let settings = Settings { marking: arguments.by, ..Settings::default() };
     let binary = match &arguments.metactl {
         Some(path) => path.clone(),
         None => beside_this_program()?,
@@ -60,7 +64,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Vec<String>> {
     std::fs::create_dir_all(&arguments.out)
         .with_context(|| format!("cannot make {}", arguments.out.display()))?;
     let crowd = Crowd::start(settings.user_workers, settings.batch_workers, settings.service_time)?;
-    let folder = Folder::create(&arguments.out, crowd.addresses())?;
+    let folder = Folder::create(&arguments.out, crowd.addresses(), arguments.by)?;
     let metactl = Metactl {
         binary,
         paths: vec![folder.path().to_owned()],
@@ -75,7 +79,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Vec<String>> {
     let mut last = None;
     let outcome = experiment::run(settings, &crowd, &mut front, &mut |progress| {
         if last.replace(progress.phase) != Some(progress.phase) {
-            println!("{}", announcement(progress.phase));
+            println!("{}", announcement(progress.phase, arguments.by));
         }
         println!("{}", told(progress));
     })?;
@@ -107,12 +111,13 @@ fn introduce(settings: Settings, address: SocketAddr) {
     );
 }
 
-fn announcement(phase: usize) -> &'static str {
-    match phase {
+fn announcement(phase: usize, by: Marking) -> String {
+    let text = match phase {
         0 => "phase 0: user calls alone, over all four providers",
         1 => "phase 1: 64 batch calls outstanding, and nothing that keeps them apart",
-        _ => "phase 2: router/metarouter.yaml is put in place while traffic runs",
-    }
+        _ => return format!("phase 2: {} is put in place while traffic runs", by.router()),
+    };
+    text.to_owned()
 }
 
 fn told(progress: Progress) -> String {

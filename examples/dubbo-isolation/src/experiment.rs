@@ -5,6 +5,7 @@
 
 use crate::config::INTERFACE;
 use crate::crowd::{Crowd, Worked};
+use crate::marking::Marking;
 use anyhow::{Context, bail};
 use peers::dubbo::{Call, EchoLoad};
 use peers::load::{self, Plan, Report, Running, Window};
@@ -30,6 +31,8 @@ const PAYLOAD: usize = 100;
 /// where an unhurried call takes 10. The user rate is 43 % of what the user providers serve (800 a second).
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
+    /// How batch callers are told from others.
+    pub marking: Marking,
     /// Workers of each user provider.
     pub user_workers: usize,
     /// Workers of each batch provider.
@@ -52,6 +55,7 @@ impl Default for Settings {
     fn default() -> Self {
         let seconds = Duration::from_secs;
         Settings {
+            marking: Marking::Attachment,
             user_workers: 4,
             batch_workers: 2,
             service_time: Duration::from_millis(10),
@@ -140,7 +144,8 @@ pub fn run(
     let plan =
         |connections| Plan { slice: SLICE, ..Plan::open(front.address(), connections, settings.user_rate) };
     let call = Call::new(INTERFACE, "find");
-    let user = load::start(plan(settings.user_connections), EchoLoad::new(call.clone(), PAYLOAD))?;
+    let user_call = settings.marking.user(call.clone());
+    let user = load::start(plan(settings.user_connections), EchoLoad::new(user_call, PAYLOAD))?;
     let mut course = Course { crowd, user, batch: None, told: Duration::ZERO, tell };
 
     let quiet = course.phase(0, settings.phases[0], front)?;
@@ -148,7 +153,7 @@ pub fn run(
         slice: SLICE,
         ..Plan::closed(front.address(), settings.batch_connections, settings.batch_depth)
     };
-    let batch_call = call.attachment("batchJob", "true");
+    let batch_call = settings.marking.batch(call);
     course.batch = Some(load::start(plan, EchoLoad::new(batch_call, PAYLOAD))?);
     let crowded = course.phase(1, settings.phases[1], front)?;
     front.put_router()?;

@@ -9,4 +9,5 @@ pub mod chart;
 pub mod report;
 pub mod experiment;
 pub mod config;
+pub mod marking;
 pub mod crowd;

@@ -14,6 +14,7 @@ use crate::snapshot::ClusterSpec;
 use crate::telemetry::{Counter, EndpointSeries, Outcome, Telemetry};
 use crate::xds::Entry;
 
+use super::standing::Standings;
 use super::{Published, health};
 
 /// Every resource in force, with its version and where it came from, and every one that was refused.
@@ -176,19 +177,18 @@ fn condition(matcher: &AttributeMatcher) -> Value {
 
 /// Every cluster, what it uses of its limits, and what each of its endpoints does.
 pub fn clusters(published: &Published, telemetry: &Telemetry) -> Value {
-    let all = telemetry.all_endpoints();
+    let standings = Standings::of(telemetry);
     let now = Instant::now();
     let cluster = |(name, spec): (&String, &ClusterSpec)| {
         let (usage, limits) = (&spec.settings.usage, &spec.settings.model.limits);
         let members: BTreeMap<_, _> = usage.roster.members(name, now).into_iter().collect();
         let endpoints = spec.endpoints.iter().map(|endpoint| {
-            let address = endpoint.address.to_string();
-            let series = all.iter().find(|(key, _)| *key.cluster == **name && *key.endpoint == *address);
-            let sum = |read: fn(&EndpointSeries) -> &Counter| {
-                series.map_or(0, |(_, all)| all.iter().map(|one| read(one).get()).sum::<u64>())
-            };
+            let series = standings.series(name, endpoint.address);
+            let sum =
+                |read: fn(&EndpointSeries) -> &Counter| series.iter().map(|one| read(one).get()).sum::<u64>();
             json!({
-                "address": address,
+                "address": endpoint.address.to_string(),
+                "state": standings.words(name, endpoint.address),
                 "active": sum(|one| &one.active),
                 "connections": sum(|one| &one.connections),
                 "connect_failures": sum(|one| &one.connect_failures),

@@ -1,10 +1,12 @@
 //! The admin port: what the proxy is doing, for people and probes.
 //!
 //! `/ready` names what is missing; `/metrics` is for Prometheus; `/config_dump`, `/clusters` and `/routes` show what is
-//! in force as JSON. Dumps hold no secrets: configuration refers to them by file.
+//! in force as JSON; `/explain` tells what would become of a request. Dumps hold no secrets: configuration refers to them by file.
 
+pub mod explain;
 mod dump;
 mod health;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,13 +15,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::extract::State as Extract;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 use crate::xds::State;
+
+use standing::Standings;
 
 /// Everything in force at one time, as published to the workers.
 #[derive(Default)]
@@ -112,6 +116,7 @@ pub async fn serve(address: SocketAddr, overview: Arc<Overview>) -> io::Result<S
         .route("/config_dump", get(config_dump))
         .route("/clusters", get(clusters))
         .route("/routes", get(routes))
+        .route("/explain", get(explained))
         .with_state(overview);
     tokio::spawn(async move { axum::serve(socket, pages).await });
     Ok(bound)
@@ -120,7 +125,7 @@ pub async fn serve(address: SocketAddr, overview: Arc<Overview>) -> io::Result<S
 type Shown = Extract<Arc<Overview>>;
 
 async fn index() -> &'static str {
-    "/ready\n/metrics\n/config_dump\n/clusters\n/routes\n"
+    "/ready\n/metrics\n/config_dump\n/clusters\n/routes\n/explain\n"
 }
 
 async fn ready(Extract(overview): Shown) -> Response {
@@ -152,6 +157,15 @@ async fn clusters(Extract(overview): Shown) -> Response {
 
 async fn routes(Extract(overview): Shown) -> Response {
     json(&dump::routes(&overview.published(), &overview.telemetry))
+}
+
+async fn explained(Extract(overview): Shown, uri: Uri, headers: HeaderMap) -> Response {
+    let published = overview.published();
+    if !published.has_update {
+        return (StatusCode::SERVICE_UNAVAILABLE, "no configuration has arrived\n").into_response();
+    }
+    let sight = explain::Sight::live(&published, Standings::of(&overview.telemetry));
+    explain::answer(&sight, &uri, &headers)
 }
 
 fn json(value: &serde_json::Value) -> Response {

@@ -251,7 +251,7 @@ impl Reader for Requests<'_> {
                     }
                     self.client.shut_behind(message);
                 }
-                serve::request(&Asked { listener: self.view, client: self.client, message, bytes });
+                serve::request(&Asked::new(self.view, self.client, message, bytes));
             }
             Kind::Ping => self.client.pong(message, bytes),
             Kind::Response if self.client.answers_call(message, bytes) => {}

@@ -26,6 +26,7 @@ impl Exchange {
     pub fn try_under(&mut self, again: Box<dyn Again>, deadline: Option<Instant>) {
         let state = &mut *self.0;
         (state.again, state.then, state.deadline) = (Some(again), end_try, deadline);
+        state.try_began = Some(state.record.local().now());
     }
 
     /// Notes the hash that leads to its endpoints.

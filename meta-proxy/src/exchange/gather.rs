@@ -4,6 +4,7 @@
 //! answers into the one response of the whole.
 
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -48,8 +49,8 @@ impl Kept {
 pub(super) enum Sum {
     /// Every part was answered; the worst status.
     Answered(Status),
-    /// A part failed, with this flag.
-    Failed(Flag),
+    /// A part failed, with this flag and for this reason.
+    Failed(Flag, Box<str>),
 }
 
 impl Gathering {
@@ -68,6 +69,13 @@ impl Gathering {
     /// The exchange of one part; `None`: the whole is over.
     pub fn part(self: &Rc<Self>, message: &Message, part: u16) -> Option<Exchange> {
         Some(self.whole.borrow().as_ref()?.part_of(message, self, part))
+    }
+
+    /// Notes that a part is about to be sent to `endpoint`.
+    pub(super) fn attempt(&self, endpoint: SocketAddr) {
+        if let Some(whole) = &mut *self.whole.borrow_mut() {
+            whole.attempt(endpoint);
+        }
     }
 
     /// Takes note of how a part ended.
@@ -124,7 +132,7 @@ impl Gathering {
         let mut worst = Status::Ok;
         for kept in &*self.answers.borrow() {
             match kept {
-                Kept::Failed { flag, .. } => return Sum::Failed(*flag),
+                Kept::Failed { flag, text, .. } => return Sum::Failed(*flag, text.clone()),
                 // From a result to an endpoint's own trouble.
                 Kept::Response { message, .. } if message.status as u8 > worst as u8 => {
                     worst = message.status;

@@ -81,6 +81,8 @@ struct State {
     bytes: usize,
     timeout: Duration,
     deadline: Option<Instant>,
+    /// When the try began that is under way, where there may be others.
+    try_began: Option<Instant>,
     /// What may send it once more.
     again: Option<Box<dyn Again>>,
     then: Then,
@@ -118,6 +120,7 @@ impl Exchange {
             timeout,
             deadline: deadline(record.local().now(), timeout),
             again: None,
+            try_began: None,
             then,
             record,
         }))
@@ -215,6 +218,12 @@ impl Exchange {
         self.0.timeout
     }
 
+    /// The time that its try has that is under way, or it has itself if it has but one.
+    pub fn try_time(&self) -> Duration {
+        let began = self.0.try_began.zip(self.0.deadline);
+        began.map_or(self.0.timeout, |(began, deadline)| deadline.saturating_duration_since(began))
+    }
+
     /// Whether the client that waited for it has gone.
     #[inline]
     pub fn is_cancelled(&self) -> bool {
@@ -235,6 +244,9 @@ impl Exchange {
         if let Some(again) = &mut state.again {
             again.attempt(endpoint);
         }
+        if let Some((whole, _)) = &state.whole {
+            whole.attempt(endpoint);
+        }
     }
 
     /// Hands the endpoint's response to the client.
@@ -246,7 +258,7 @@ impl Exchange {
         if let Some(client) = &state.client
             && !client.respond(state.turn, state.head, (message, bytes), &state.edits)
         {
-            state.record.failed(Flag::UpstreamProtocolError);
+            state.record.failed(Flag::UpstreamProtocolError, "the response cannot be written for its client");
         }
     }
 
@@ -273,7 +285,7 @@ impl Exchange {
         let state = &mut *self.0;
         match gathering.sum() {
             gather::Sum::Answered(status) => state.record.responded(status, gathering.bytes()),
-            gather::Sum::Failed(flag) => state.record.failed(flag),
+            gather::Sum::Failed(flag, why) => state.record.failed(flag, &why),
         }
         state.is_answered = true;
         if let Some(client) = &state.client {
@@ -294,16 +306,13 @@ impl Exchange {
     /// Tells the client why it failed.
     pub fn fail(mut self, failure: Failure, text: Option<&str>) {
         let state = &mut *self.0;
-        state.record.failed(failure.flag());
+        let text = text.unwrap_or(failure.text());
+        state.record.failed(failure.flag(), text);
         let (Some(client), Some(cause), true) = (&state.client, failure.cause(), state.awaits_reply) else {
             return;
         };
         state.is_answered = true;
-        client.local_reply(
-            state.turn,
-            state.head,
-            LocalReply { cause, text: text.unwrap_or(failure.text()) },
-        );
+        client.local_reply(state.turn, state.head, LocalReply { cause, text });
     }
 }
 
@@ -343,6 +352,7 @@ impl State {
             timeout,
             deadline: deadline(record.local().now(), timeout),
             again: None,
+            try_began: None,
             then,
             record,
         }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::error::Flag;
 use crate::local::Local;
-use crate::telemetry::{LogEntry, Outcome, RequestSeries};
+use crate::telemetry::{LogEntry, Outcome, RequestSeries, TraceId};
 
 /// A series, as one worker holds it: its requests share a pointer that other workers need not notice.
 pub struct Tally(Arc<RequestSeries>);
@@ -21,6 +21,9 @@ impl Tally {
         Rc::new(Self(series))
     }
 }
+
+/// Bytes of the reason why an exchange failed that are logged.
+const DETAIL_LIMIT: usize = 1024;
 
 /// Counts and logs one exchange when it is dropped. Until told otherwise it takes the client for gone.
 pub struct Record {
@@ -55,6 +58,10 @@ pub struct Labels {
     pub request_bytes: usize,
     /// Size of the response.
     pub response_bytes: usize,
+    /// The trace that the request belongs to.
+    pub trace: Option<TraceId>,
+    /// Why it failed; empty: it did not, or nobody was there to be told.
+    pub detail: Box<str>,
 }
 
 impl Record {
@@ -105,9 +112,12 @@ impl Record {
         self.outcome = Outcome::Sent;
     }
 
-    /// It failed.
-    pub fn failed(&mut self, flag: Flag) {
+    /// It failed, for this reason.
+    pub fn failed(&mut self, flag: Flag, why: &str) {
         self.outcome = Outcome::Failed(flag);
+        if let Some(log) = &mut self.log {
+            log.detail = why[..why.floor_char_boundary(DETAIL_LIMIT)].into();
+        }
     }
 
     /// It would have been tried again if that had been allowed once more.
@@ -134,6 +144,8 @@ impl Record {
             request_bytes: labels.request_bytes,
             response_bytes: labels.response_bytes,
             tries: labels.tries,
+            trace_id: labels.trace.as_ref().map_or("", TraceId::as_str),
+            detail: &labels.detail,
         });
     }
 }

@@ -2,14 +2,17 @@
 
 use std::fmt;
 
-/// Characters of an actual value that are shown.
+/// Characters of a value that are shown.
 const SHOWN: usize = 200;
 
 /// The routes, or conditions of a rate limit, that were tried for a request, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
-    /// Up to the chosen route, or all.
+    /// Up to the chosen route, or all; but of those before the chosen one no more than
+    /// [`TRIED_LIMIT`](crate::route::TRIED_LIMIT).
     pub tried: Vec<Tried>,
+    /// How many were tried besides.
+    pub more: usize,
     /// Index of the chosen route.
     pub chosen: Option<usize>,
 }
@@ -25,6 +28,26 @@ pub struct Tried {
     pub failed: Option<Failed>,
 }
 
+/// The route that comes nearest to a request which none matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Near {
+    /// The route, and the first of its conditions that does not hold.
+    pub tried: Tried,
+    /// How many others of its conditions do not hold.
+    pub more: usize,
+}
+
+impl fmt::Display for Near {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.tried)?;
+        match self.more {
+            0 => Ok(()),
+            1 => f.write_str(", and 1 more condition does not hold"),
+            more => write!(f, ", and {more} more conditions do not hold"),
+        }
+    }
+}
+
 /// A condition that does not hold. Conditions are tried in the order of their cost: fields of the head first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
@@ -38,8 +61,15 @@ pub struct Failed {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for tried in &self.tried {
+        let failed = self.tried.iter().take_while(|tried| tried.failed.is_some());
+        for tried in failed {
             writeln!(f, "{tried}")?;
+        }
+        if self.more > 0 {
+            writeln!(f, "… and {} more that do not match", self.more)?;
+        }
+        if let Some(chosen) = self.tried.last().filter(|tried| tried.failed.is_none()) {
+            writeln!(f, "{chosen}")?;
         }
         match self.chosen {
             Some(_) => Ok(()),
@@ -61,14 +91,23 @@ impl fmt::Display for Tried {
     }
 }
 
+/// A value in quotes, cut off where it is too long.
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(SHOWN) {
+            Some((end, _)) => write!(f, "{:?}…", &self.0[..end]),
+            None => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.actual {
             None => write!(f, "{} is missing", self.attribute)?,
-            Some(value) => match value.char_indices().nth(SHOWN) {
-                Some((end, _)) => write!(f, "{} is {:?}…", self.attribute, &value[..end])?,
-                None => write!(f, "{} is {value:?}", self.attribute)?,
-            },
+            Some(value) => write!(f, "{} is {}", self.attribute, Shown(value))?,
         }
         write!(f, ", needs {}", self.expected)
     }

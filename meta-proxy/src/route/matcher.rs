@@ -39,6 +39,7 @@ pub(crate) struct Scope<'a> {
 }
 
 impl Test {
+    #[inline]
     fn holds(&self, value: Option<&[u8]>, regexes: &[Regex]) -> bool {
         let Some(value) = value else { return *self == Self::Present(false) };
         match self {
@@ -52,6 +53,7 @@ impl Test {
 
 impl Condition {
     /// Whether it holds of a request with these attributes.
+    #[inline]
     pub(crate) fn holds<A: Attributes + ?Sized>(&self, scope: Scope<'_>, attributes: &mut A) -> bool {
         let index = self.attribute as usize;
         self.test.holds(attributes.get(index, &scope.wanted[index]), scope.regexes) != self.negated

@@ -13,12 +13,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use explain::{Explanation, Failed, Tried};
+pub use explain::{Explanation, Failed, Near, Tried};
 pub use regex::{
     REGEX_CACHE_LIMIT, REGEX_LENGTH_LIMIT, REGEX_NEST_LIMIT, REGEX_SIZE_LIMIT, REGEX_TOTAL_LIMIT,
     REGEX_VALUE_LIMIT, RegexError, Regexes,
 };
-pub use table::Table;
+pub use table::{NEAREST_LIMIT, TRIED_LIMIT, Table};
 
 use codec_api::Attribute;
 

@@ -79,6 +79,22 @@ impl Selector {
         start..self.ends[route] as usize
     }
 
+    /// All routes, in the order in which one is looked for that nearly matches: first those that demand the value of the
+    /// indexed attribute that the request has.
+    pub(crate) fn likely<'s, A: Attributes + ?Sized>(
+        &'s self,
+        scope: Scope<'_>,
+        attributes: &mut A,
+    ) -> impl Iterator<Item = u32> + use<'s, A> {
+        let is_reached = |index: &&Index| {
+            index.guard.as_ref().is_none_or(|guard| guard.demands.find(scope, attributes).is_some())
+        };
+        let index = self.index.as_ref().filter(is_reached);
+        let found = index.map_or(&[][..], |index| index.look_up(scope, attributes));
+        let others = (0..self.len() as u32).filter(|route| found.binary_search(route).is_err());
+        found.iter().copied().chain(others)
+    }
+
     /// How many routes there are.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
@@ -119,6 +135,7 @@ impl Selector {
         self.first_open(open, scope, attributes)
     }
 
+    #[inline]
     fn first_open<A: Attributes + ?Sized>(
         &self,
         open: &[u32],

@@ -8,11 +8,16 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::model::{AttributeMatcher, Matcher, RouteConfiguration, ValueMatcher};
-use crate::route::explain::{Explanation, Failed, Tried};
+use crate::route::explain::{Explanation, Failed, Near, Shown, Tried};
 use crate::route::matcher::{Condition, Scope, Test};
 use crate::route::regex::{Regex, RegexError, Regexes};
 use crate::route::selector::Selector;
 use crate::route::{Attributes, REGEX_VALUE_LIMIT};
+
+/// Routes that do not match and are named in an explanation.
+pub const TRIED_LIMIT: usize = 1000;
+/// Conditions that are tried to name the route which comes nearest to a request that none matches.
+pub const NEAREST_LIMIT: usize = 256;
 
 /// An ordered list of routes that finds the first one that matches, and the same of a rate limit's conditions. Both are
 /// about the same attributes, so that a request is looked into once for both.
@@ -175,19 +180,72 @@ impl Table {
         names: &[Box<str>],
         attributes: &mut A,
     ) -> Explanation {
-        let mut tried = Vec::new();
+        let (mut tried, mut more) = (Vec::new(), 0);
         for route in 0..list.len() {
             let conditions = list.conditions(route as u32);
             let failed = conditions.iter().find(|condition| !condition.holds(self.scope(), attributes));
+            if failed.is_some() && tried.len() >= TRIED_LIMIT {
+                more += 1;
+                continue;
+            }
             let failed = failed.map(|condition| self.failed(condition, attributes));
             let matches = failed.is_none();
             let name = names.get(route).map(ToString::to_string).unwrap_or_default();
             tried.push(Tried { route, name, failed });
             if matches {
-                return Explanation { tried, chosen: Some(route) };
+                return Explanation { tried, more, chosen: Some(route) };
             }
         }
-        Explanation { tried, chosen: None }
+        Explanation { tried, more, chosen: None }
+    }
+
+    /// The route that comes nearest to a request with these attributes, which none matches: the one of which the most
+    /// conditions hold, of several the one of which the fewest do not, of several the first. Costly attributes are looked
+    /// at only for routes of which all else holds. After [`NEAREST_LIMIT`] conditions it is the nearest so far.
+    pub fn nearest<A: Attributes + ?Sized>(&self, attributes: &mut A) -> Option<Near> {
+        let mut left = NEAREST_LIMIT;
+        let mut best: Option<(Closeness, u32, &Condition)> = None;
+        for route in self.compiled.selector.likely(self.scope(), attributes) {
+            let Some((closeness, failed)) = self.closeness(route, &mut left, attributes) else { break };
+            let is_nearer = |(known, place, _): &(Closeness, u32, _)| {
+                (closeness.held, known.failed, *place) > (known.held, closeness.failed, route)
+            };
+            if let Some(failed) = failed
+                && best.as_ref().is_none_or(is_nearer)
+            {
+                best = Some((closeness, route, failed));
+            }
+        }
+        let (closeness, route, failed) = best?;
+        let failed = Some(self.failed(failed, attributes));
+        let (route, name) = (route as usize, self.compiled.names[route as usize].to_string());
+        Some(Near { tried: Tried { route, name, failed }, more: closeness.failed - 1 })
+    }
+
+    /// How many conditions of a route hold, and the first that does not; `None`: not so many may be tried any more.
+    fn closeness<A: Attributes + ?Sized>(
+        &self,
+        route: u32,
+        left: &mut usize,
+        attributes: &mut A,
+    ) -> Option<(Closeness, Option<&Condition>)> {
+        let conditions = self.compiled.selector.conditions(route);
+        *left = left.checked_sub(conditions.len())?;
+        let (mut closeness, mut first) = (Closeness::default(), None);
+        for late in [false, true] {
+            if late && closeness.failed > 0 {
+                break;
+            }
+            for condition in conditions.iter().filter(|condition| condition.is_late(self.wanted()) == late) {
+                if condition.holds(self.scope(), attributes) {
+                    closeness.held += 1;
+                } else {
+                    closeness.failed += 1;
+                    first = first.or(Some(condition));
+                }
+            }
+        }
+        Some((closeness, first))
     }
 
     fn failed<A: Attributes + ?Sized>(&self, condition: &Condition, attributes: &mut A) -> Failed {
@@ -204,8 +262,8 @@ impl Table {
     /// The condition in words, for a value of `length` bytes.
     fn describe(&self, condition: &Condition, length: usize) -> String {
         let words = match &condition.test {
-            Test::Exact(value) => format!("exact {:?}", String::from_utf8_lossy(value)),
-            Test::Prefix(value) => format!("prefix {:?}", String::from_utf8_lossy(value)),
+            Test::Exact(value) => format!("exact {}", Shown(&String::from_utf8_lossy(value))),
+            Test::Prefix(value) => format!("prefix {}", Shown(&String::from_utf8_lossy(value))),
             Test::Regex(place) if length > REGEX_VALUE_LIMIT => {
                 let source = &self.compiled.sources[*place as usize];
                 format!("regex {source:?} (of at most {REGEX_VALUE_LIMIT} bytes; it has {length})")
@@ -221,6 +279,13 @@ impl Table {
     }
 }
 
+/// How near a route comes to a request.
+#[derive(Debug, Clone, Copy, Default)]
+struct Closeness {
+    held: usize,
+    failed: usize,
+}
+
 /// Attributes as they are met, each once.
 struct Wanted<'a> {
     properties: &'a Properties,
@@ -234,6 +299,7 @@ struct Wanted<'a> {
 enum Name<'a> {
     Head(usize),
     Late(&'a str),
+    Source,
 }
 
 impl<'a> Wanted<'a> {
@@ -249,6 +315,7 @@ impl<'a> Wanted<'a> {
         let same = match attribute.key() {
             Key::Head(place) => Name::Head(place),
             Key::Late => Name::Late(name),
+            Key::Source => Name::Source,
         };
         *self.places.entry(same).or_insert_with(|| {
             self.attributes.push(attribute);

@@ -9,7 +9,7 @@ use crate::model::{
     AttributeMatcher, ConditionalBucket, Matcher, RateLimit, Retries, Route, RouteAction, RouteConfiguration,
     TokenBucket, ValueMatcher,
 };
-use crate::route::{Attributes, Table};
+use crate::route::{Attributes, NEAREST_LIMIT, TRIED_LIMIT, Table};
 
 static PROPERTIES: Properties = Properties {
     head: &["interface", "method"],
@@ -198,6 +198,12 @@ proptest! {
             let (expected, walked) = read_from_the_top(&configuration, call);
             let (found, _, looked) = find(&table, call);
             prop_assert_eq!(found, expected, "{:?}", call);
+            if let (None, Some(near)) = (found, table.nearest(&mut Reader::new(call, &table))) {
+                let route = &configuration.routes[near.tried.route];
+                let failed = near.tried.failed.expect("a condition that does not hold");
+                prop_assert!(near.more < route.matchers.len());
+                prop_assert!(route.matchers.iter().any(|matcher| matcher.name.eq_ignore_ascii_case(&failed.attribute)));
+            }
             prop_assert_eq!(looked, walked, "looks behind the arguments exactly if a reader of the list must: {:?}", call);
         }
     }
@@ -398,4 +404,74 @@ fn a_request_may_be_sent_several_times_where_one_of_the_lists_holds() {
     }
     assert_eq!([0, 1, 2, 3].map(|route| table.may_repeat_unseen(route)), [false, true, false, false]);
     assert!(!table.may_repeat(9, &mut Reader::new(&call("i", "get", &[]), &table)));
+}
+
+/// The nearest route to a call that none matches, in words, and how many values were asked for.
+fn nearest(table: &Table, call: &Call) -> (String, usize, bool) {
+    let mut reader = Reader::new(call, table);
+    assert_eq!(table.find(&mut Reader::new(call, table)), None);
+    let near = table.nearest(&mut reader).map_or_else(String::new, |near| near.to_string());
+    (near, reader.asked, reader.found.is_some())
+}
+
+#[test]
+fn the_nearest_route_is_the_one_of_which_the_most_holds() {
+    let tables = [
+        vec![vec![exact("method", "a")], vec![exact("interface", "i"), exact("method", "b")]],
+        vec![vec![exact("interface", "i"), exact("method", "a"), exact("method", "c")]],
+        vec![vec![exact("method", "a"), exact("interface", "j")], vec![exact("method", "b")]],
+        vec![vec![exact("method", "a")], vec![exact("method", "b")]],
+        vec![
+            vec![exact("interface", "i"), exact("zone", "eu")],
+            vec![exact("method", "a"), exact("zone", "x")],
+        ],
+        vec![],
+    ];
+    let expected = [
+        r#"routes[1] "r1": method is "get", needs exact "b""#,
+        r#"routes[0] "r0": method is "get", needs exact "a", and 1 more condition does not hold"#,
+        r#"routes[1] "r1": method is "get", needs exact "b""#,
+        r#"routes[0] "r0": method is "get", needs exact "a""#,
+        r#"routes[0] "r0": zone is missing, needs exact "eu""#,
+        "",
+    ];
+    for (routes, expected) in tables.into_iter().zip(expected) {
+        let table = Table::new(&configuration(routes), &PROPERTIES).unwrap();
+        assert_eq!(nearest(&table, &call("i", "get", &[])).0, expected);
+    }
+}
+
+#[test]
+fn the_nearest_of_many_is_looked_for_where_the_index_leads_and_no_further_than_the_limit() {
+    let mut routes: Vec<_> = (0..10_000)
+        .map(|number| vec![exact("method", format!("m{number}")), exact("version", "1")])
+        .collect();
+    routes[7000].push(exact("interface", "other"));
+    let table = Table::new(&configuration(routes), &PROPERTIES).unwrap();
+    let (near, asked, _) = nearest(&table, &call("i", "m9000", &[("version", "2")]));
+    assert_eq!(near, r#"routes[9000] "r9000": version is "2", needs exact "1""#);
+    assert!(asked <= NEAREST_LIMIT + 2, "{asked} values were asked for");
+    let (near, asked, looked) = nearest(&table, &call("i", "none", &[("version", "2")]));
+    assert_eq!(near, r#"routes[0] "r0": method is "none", needs exact "m0""#);
+    assert!(asked <= NEAREST_LIMIT + 2 && !looked, "{asked} values were asked for");
+    let (near, _, looked) = nearest(&table, &call("i", "m7000", &[("version", "1")]));
+    assert_eq!(near, r#"routes[7000] "r7000": interface is "i", needs exact "other""#);
+    assert!(!looked, "nothing behind the arguments matters where the head does not match");
+}
+
+#[test]
+fn an_explanation_names_a_thousand_routes_and_counts_the_others() {
+    let routes = (0..3000).map(|number| vec![exact("method", format!("m{number}"))]).collect();
+    let table = Table::new(&configuration(routes), &PROPERTIES).unwrap();
+    let call = call("i", "m2500", &[]);
+    let explanation = table.explain(&mut Reader::new(&call, &table));
+    assert_eq!(
+        (explanation.tried.len(), explanation.more, explanation.chosen),
+        (TRIED_LIMIT + 1, 1500, Some(2500))
+    );
+    let text = explanation.to_string();
+    assert!(
+        text.ends_with("\n… and 1500 more that do not match\nroutes[2500] \"r2500\": matches\n"),
+        "{text}"
+    );
 }

@@ -9,17 +9,22 @@ use codec_api::Affinity;
 use crate::error::Failure;
 use crate::rate_limit::Buckets;
 use crate::route::Table;
+use crate::snapshot::Traced;
 
 use super::{Asked, look_up};
 
 /// Takes the token of a request, and looks for its route. The request is looked into once for both.
 #[inline(never)]
-pub(super) fn find(asked: &Asked<'_>, table: &Table, buckets: &Buckets) -> Result<Option<usize>, Failure> {
+pub(super) fn find(
+    asked: &Asked<'_>,
+    table: &Table,
+    (buckets, traced): (&Buckets, Option<&Traced>),
+) -> Result<Option<usize>, Failure> {
     if asked.message.opaque.is_some() {
         take(asked, buckets, table.find_unconditional_limit())?;
         return Ok(table.find_unconditional());
     }
-    look_up(asked, table, |lookup| {
+    look_up(asked, table, traced, |lookup| {
         take(asked, buckets, table.find_limit(lookup))?;
         Ok(table.find(lookup))
     })

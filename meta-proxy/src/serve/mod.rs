@@ -8,9 +8,10 @@ mod pinned;
 mod retry;
 mod split;
 mod spread;
+mod why;
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,11 +20,15 @@ use codec_api::{Affinity, Attribute, Found, Key, Kind, Message, Raw, Span, Sprea
 use crate::error::Failure;
 use crate::exchange::{Client, End, Exchange, Labels, Record};
 use crate::route::{Attributes, Table};
-use crate::snapshot::{ListenerView, MirrorView, RouteView, SeriesByMethod, ServiceView, Targets};
+use crate::snapshot::{ListenerView, MirrorView, RouteView, SeriesByMethod, ServiceView, Targets, Traced};
+use crate::telemetry::TraceId;
 use crate::upstream::{Cluster, Place};
 
 /// What a request that says itself how long it may take gets beyond that, for the way.
 const OWN_TIME_GRACE: Duration = Duration::from_secs(1);
+
+/// Bytes of a request in which a codec looks for late attributes for the access log's sake alone.
+const TRACE_LOOK_LIMIT: usize = 64 << 10;
 
 /// What a request asks of the proxy, and who asks.
 pub struct Asked<'a> {
@@ -35,6 +40,8 @@ pub struct Asked<'a> {
     pub message: &'a Message,
     /// Its bytes.
     pub bytes: Raw<'a>,
+    /// The trace that it belongs to, once it has been looked for.
+    trace: Cell<Option<TraceId>>,
 }
 
 /// Serves one request, which has been received whole.
@@ -57,7 +64,7 @@ pub fn request(asked: &Asked<'_>) {
     let cluster = match choose_cluster(route, asked) {
         Ok(cluster) => cluster,
         Err((failure, reason)) => {
-            return begin(asked, service, Some(route), method).end(End::Failed(failure, reason));
+            return begin(asked, service, Some(route), method).end(End::Failed(failure, Some(&reason)));
         }
     };
     if let Some(mirror) = &route.mirror
@@ -100,7 +107,7 @@ pub fn refuse(listener: &ListenerView, client: &Rc<Client>, rejected: &codec_api
     let Some(head) = rejected.answer else { return };
     let mut message = Message::new(codec_api::Kind::Request, 0);
     (message.id, message.context) = (head.id, head.context);
-    let asked = Asked { listener, client, message: &message, bytes: Raw::Slice(&[]) };
+    let asked = Asked::new(listener, client, &message, Raw::Slice(&[]));
     let exchange = begin(&asked, listener.service_of(None), None, None);
     exchange.end(End::Failed(Failure::Refused(rejected.cause), Some(&rejected.text)));
 }
@@ -111,7 +118,7 @@ fn turn_away(asked: &Asked<'_>, service: &ServiceView, method: Option<&[u8]>, fa
     let exchange = begin(asked, service, None, method);
     match failure {
         Failure::RateLimited => exchange.end(End::Failed(failure, None)),
-        _ => exchange.end(End::Failed(failure, Some(&why_unrouted(asked, service, failure)))),
+        _ => exchange.end(End::Failed(failure, Some(&why::unrouted(asked, service, failure)))),
     }
 }
 
@@ -121,10 +128,11 @@ fn find_route<'a>(asked: &Asked<'_>, service: &'a ServiceView) -> Result<&'a Rou
     let Some(table) = &service.table else {
         return Err(if service.is_known { Failure::NoRouteConfiguration } else { Failure::NoRoute });
     };
+    let traced = service.traced.as_ref();
     let index = match &service.buckets {
-        Some(buckets) => limit::find(asked, table, buckets)?,
+        Some(buckets) => limit::find(asked, table, (buckets, traced))?,
         None if asked.message.opaque.is_some() => table.find_unconditional(),
-        None => look_up(asked, table, |attributes| table.find(attributes)),
+        None => look_up(asked, table, traced, |attributes| table.find(attributes)),
     };
     index.and_then(|index| service.routes.get(index)).ok_or(Failure::NoRoute)
 }
@@ -132,13 +140,14 @@ fn find_route<'a>(asked: &Asked<'_>, service: &'a ServiceView) -> Result<&'a Rou
 fn choose_cluster<'a>(
     route: &'a RouteView,
     asked: &Asked<'_>,
-) -> Result<&'a Rc<Cluster>, (Failure, Option<&'a str>)> {
+) -> Result<&'a Rc<Cluster>, (Failure, Cow<'a, str>)> {
     let chosen = match &route.targets {
-        Targets::Misconfigured(reason) => return Err((Failure::Misconfigured, Some(reason))),
-        Targets::One(cluster) => cluster.as_ref(),
+        Targets::Misconfigured(reason) => return Err((Failure::Misconfigured, Cow::Borrowed(reason))),
+        Targets::One(cluster) => cluster,
         Targets::Weighted(clusters) => split::choose(clusters, asked),
     };
-    chosen.ok_or((Failure::NoCluster, None))
+    let unknown = |name| (Failure::NoCluster, Cow::Owned(format!("{}: {name}", Failure::NoCluster.text())));
+    chosen.as_ref().map_err(unknown)
 }
 
 /// Sends a copy. It never delays or fails the request that it copies. What needs a connection of its own makes no sense
@@ -191,6 +200,8 @@ fn begin(
             tries: 0,
             request_bytes: asked.message.len,
             response_bytes: 0,
+            trace: asked.trace.get(),
+            detail: Box::default(),
         })
     });
     let record = Record::new(local, Some(series.get(method, local)), log);
@@ -212,23 +223,18 @@ fn time_of(asked: &Asked<'_>, timeout: Duration) -> Duration {
     }
 }
 
-fn why_unrouted(asked: &Asked<'_>, service: &ServiceView, failure: Failure) -> String {
-    let names = asked.listener.properties().head.iter();
-    let shown = names.enumerate().filter_map(|(place, name)| {
-        let value = asked.head(Some(place))?;
-        Some(format!(" {name}={}", String::from_utf8_lossy(&value)))
-    });
-    let mut text = format!("{} for{}", failure.text(), shown.collect::<String>());
-    // Writing to a string does not fail.
-    let _ = match asked.message.opaque {
-        Some(opaque) => write!(text, " {opaque} hides the attributes; only routes without conditions match"),
-        None if service.is_known => write!(text, " ({} routes of {})", service.routes.len(), service.host),
-        None => write!(text, " (no such service behind this address)"),
-    };
-    text
-}
+impl<'a> Asked<'a> {
+    /// This message of `client`.
+    #[inline]
+    pub fn new(
+        listener: &'a ListenerView,
+        client: &'a Rc<Client>,
+        message: &'a Message,
+        bytes: Raw<'a>,
+    ) -> Self {
+        Self { listener, client, message, bytes, trace: Cell::new(None) }
+    }
 
-impl Asked<'_> {
     /// The field of the head at this place.
     #[inline]
     fn head(&self, place: Option<usize>) -> Option<Cow<'_, [u8]>> {
@@ -258,6 +264,7 @@ impl Asked<'_> {
         match attribute.key() {
             Key::Head(place) => self.head(Some(place)),
             Key::Late => self.late(attribute).map(Cow::Owned),
+            Key::Source => Some(Cow::Borrowed(self.client.source().as_bytes())),
         }
     }
 
@@ -270,13 +277,22 @@ impl Asked<'_> {
     }
 }
 
-/// Lets a table see the attributes of one request.
+/// Lets a table see the attributes of one request. Takes note of its trace in the same look, if that is `traced`.
 #[inline]
-fn look_up<T>(asked: &Asked<'_>, table: &Table, look: impl FnOnce(&mut Lookup<'_>) -> T) -> T {
+fn look_up<T>(
+    asked: &Asked<'_>,
+    table: &Table,
+    traced: Option<&Traced>,
+    look: impl FnOnce(&mut Lookup<'_>) -> T,
+) -> T {
     let local = asked.client.local();
     let found = local.take_found();
-    let mut lookup = Lookup { asked, wanted: table.wanted(), found, has_walked: false };
+    let wanted = traced.map_or(table.wanted(), |traced| &traced.wanted);
+    let mut lookup = Lookup { asked, wanted, found, has_walked: false };
     let seen = look(&mut lookup);
+    if let Some(traced) = traced {
+        asked.trace.set(lookup.trace(traced));
+    }
     local.return_found(lookup.found);
     seen
 }
@@ -289,14 +305,40 @@ struct Lookup<'a> {
     has_walked: bool,
 }
 
+impl Lookup<'_> {
+    /// The trace that the request belongs to. Where nothing else has made the codec look for late attributes, it does so
+    /// now, unless that might cost much more than the log line.
+    #[inline(never)]
+    fn trace(&mut self, traced: &Traced) -> Option<TraceId> {
+        let Asked { client, message, bytes, .. } = self.asked;
+        let bytes = bytes.as_slice();
+        let names = &traced.wanted[traced.from..];
+        let from = if self.has_walked { traced.from } else { 0 };
+        if !self.has_walked {
+            if message.len > TRACE_LOOK_LIMIT {
+                return None;
+            }
+            client.attributes(message, bytes, names, &mut self.found);
+        }
+        let read = |(place, name): (usize, &Attribute)| {
+            TraceId::read(place, self.found.get(from + place, name, message, bytes)?)
+        };
+        names.iter().enumerate().find_map(read)
+    }
+}
+
 impl Attributes for Lookup<'_> {
     #[inline]
     fn get(&mut self, index: usize, attribute: &Attribute) -> Option<&[u8]> {
-        let Asked { client, message, bytes, listener } = self.asked;
-        if let Key::Head(place) = attribute.key()
-            && let Some(word) = message.head.get(place).and_then(|span| listener.word(*span))
-        {
-            return Some(word);
+        let Asked { client, message, bytes, listener, .. } = self.asked;
+        match attribute.key() {
+            Key::Head(place) => {
+                if let Some(word) = message.head.get(place).and_then(|span| listener.word(*span)) {
+                    return Some(word);
+                }
+            }
+            Key::Late => {}
+            Key::Source => return Some(client.source().as_bytes()),
         }
         if attribute.is_late(message) && !self.has_walked {
             self.has_walked = true;

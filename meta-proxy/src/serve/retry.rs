@@ -72,7 +72,7 @@ fn may_repeat(asked: &Asked<'_>, service: &ServiceView, retries: &RetriesView) -
     if asked.message.opaque.is_some() {
         return table.may_repeat_unseen(retries.route);
     }
-    look_up(asked, table, |attributes| table.may_repeat(retries.route, attributes))
+    look_up(asked, table, None, |attributes| table.may_repeat(retries.route, attributes))
 }
 
 /// A request that may be sent again.

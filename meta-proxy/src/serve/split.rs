@@ -4,30 +4,28 @@
 //! side. The hash is another one than those by which endpoints are found, so that a side's users are spread over all of its
 //! endpoints; it is part of what users rely on, and must never change.
 
-use std::rc::Rc;
-
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::upstream::Cluster;
+use crate::snapshot::Target;
 
 use super::Asked;
 
 /// Seed of the hash. Maglev's tables are filled with seeds 0 and 1.
 const SEED: u64 = 0x73_70_6c_69_74;
 
-/// A cluster, and the share that it and those before it have; `None`: it is not known.
-type Side = (u32, Option<Rc<Cluster>>);
+/// A cluster, and the share that it and those before it have.
+type Side = (u32, Target);
 
-/// The cluster that a request goes to; `None`: it is not known.
-pub(super) fn choose<'a>(sides: &'a [Side], asked: &Asked<'_>) -> Option<&'a Rc<Cluster>> {
+/// The side of a request. There is at least one.
+pub(super) fn choose<'a>(sides: &'a [Side], asked: &Asked<'_>) -> &'a Target {
     let sum = sides.last().map_or(1, |(bound, _)| *bound);
-    let hashed = sides.iter().find_map(|(_, cluster)| cluster.as_ref()?.hashed());
+    let hashed = sides.iter().find_map(|(_, cluster)| cluster.as_ref().ok()?.hashed());
     let drawn = match hashed.and_then(|hashed| asked.value(&hashed.attribute)) {
         Some(value) => share_of(&value, sum),
         None => asked.client.local().random(sum),
     };
     let place = sides.partition_point(|(bound, _)| *bound <= drawn);
-    sides.get(place)?.1.as_ref()
+    &sides[place].1
 }
 
 /// Where a value stands among `sum` shares. Bounds that move take those values along that stand between their old and

@@ -124,7 +124,7 @@ fn to_all(asked: &Asked<'_>, cluster: &Rc<Cluster>, exchange: Exchange) {
 }
 
 /// Sends a request after the last writes of its client, on the connections that carried them.
-fn after_last_writes(asked: &Asked<'_>, cluster: &Rc<Cluster>, exchange: Exchange) {
+fn after_last_writes(asked: &Asked<'_>, cluster: &Rc<Cluster>, mut exchange: Exchange) {
     let lines = asked.client.last_writes();
     if lines.is_empty() {
         return cluster.dispatch(exchange, asked.message, asked.bytes, Place::Any);
@@ -134,11 +134,13 @@ fn after_last_writes(asked: &Asked<'_>, cluster: &Rc<Cluster>, exchange: Exchang
         return exchange.end(End::Failed(Failure::ConnectionLost, Some(text)));
     };
     if let [line] = lines.as_slice() {
+        exchange.attempt(line.endpoint());
         return line.clone().send(exchange, asked.message, asked.bytes);
     }
     let gathering = Gathering::new(exchange, Box::default(), lines.len() as u16);
     for (share, line) in lines.into_iter().enumerate() {
-        let Some(part) = gathering.part(asked.message, share as u16) else { return };
+        let Some(mut part) = gathering.part(asked.message, share as u16) else { return };
+        part.attempt(line.endpoint());
         line.send(part, asked.message, asked.bytes);
     }
 }

@@ -17,7 +17,8 @@ use crate::route::Table;
 use crate::upstream::Settings;
 
 pub use view::{
-    ListenerView, MirrorView, RetriesView, RouteView, SeriesByMethod, ServiceView, Targets, View,
+    ListenerView, MirrorView, RetriesView, RouteView, SeriesByMethod, ServiceView, Target, Targets, Traced,
+    View,
 };
 
 /// Everything that is in force at one time.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use codec_api::{Properties, Span};
+use codec_api::{Attribute, Properties, Span};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -16,7 +16,7 @@ use crate::local::Local;
 use crate::model::{self, RouteAction};
 use crate::rate_limit::Buckets;
 use crate::route::Table;
-use crate::telemetry::RequestKey;
+use crate::telemetry::{RequestKey, TraceId};
 use crate::upstream::Cluster;
 use crate::wire::Connector;
 
@@ -64,9 +64,19 @@ pub struct ServiceView {
     pub buckets: Option<Arc<Buckets>>,
     /// In the order of the table.
     pub routes: Vec<RouteView>,
+    /// What is looked for in its requests for the access log; `None`: there is no log, or no message can have it.
+    pub traced: Option<Traced>,
     /// Requests that no route matches.
     pub unmatched: SeriesByMethod,
     source: Option<RoutesSpec>,
+}
+
+/// What is looked for in requests so that the access log can tell their trace.
+pub struct Traced {
+    /// What the routes want, then [`TraceId::NAMES`].
+    pub wanted: Box<[Attribute]>,
+    /// Where those begin.
+    pub from: usize,
 }
 
 /// A route, joined with its clusters.
@@ -107,12 +117,16 @@ pub struct MirrorView {
     pub cluster: Rc<Cluster>,
 }
 
+/// A cluster, or the name of one that is not known.
+pub type Target = Result<Rc<Cluster>, Arc<str>>;
+
 /// Where a route's requests go.
 pub enum Targets {
-    /// To the one cluster, unless it is not known.
-    One(Option<Rc<Cluster>>),
+    /// To the one cluster.
+    One(Target),
     /// To the first of these whose bound, of the last one's, a number is below: one drawn, or what a value hashes to.
-    Weighted(Vec<(u32, Option<Rc<Cluster>>)>),
+    /// Never empty.
+    Weighted(Vec<(u32, Target)>),
     /// Nowhere, for this reason.
     Misconfigured(String),
 }
@@ -144,11 +158,12 @@ impl View {
             }
         }
         let mut listeners = BTreeMap::new();
+        let is_logged = local.telemetry().access_log().is_some();
         for (name, spec) in &snapshot.listeners {
             let old = self.listeners.get(name).filter(|_| same_clusters);
             let listener = match old {
                 Some(old) if Arc::ptr_eq(&old.spec, spec) => old.clone(),
-                _ => Rc::new(ListenerView::new(spec, &clusters, old)),
+                _ => Rc::new(ListenerView::new(spec, &clusters, old, is_logged)),
             };
             listeners.insert(name.clone(), listener);
         }
@@ -171,14 +186,21 @@ impl View {
 type Clusters = BTreeMap<String, Rc<Cluster>>;
 
 impl ListenerView {
-    fn new(spec: &Arc<ListenerSpec>, clusters: &Clusters, old: Option<&Rc<Self>>) -> Self {
+    fn new(spec: &Arc<ListenerSpec>, clusters: &Clusters, old: Option<&Rc<Self>>, is_logged: bool) -> Self {
+        let has_late = !spec.factory.conduct().has_only_head;
         let name: Arc<str> = spec.model.name.as_str().into();
         let view = |service: &super::ServiceSpec| {
             let known =
                 old.and_then(|old| old.service(service.model.name.as_deref().unwrap_or_default().as_bytes()));
             match known {
                 Some(known) if known.serves(service) => known.clone(),
-                _ => Rc::new(ServiceView::new(spec, &service.model.host, service.routes.as_ref(), clusters)),
+                _ => {
+                    let mut view =
+                        ServiceView::new(spec, &service.model.host, service.routes.as_ref(), clusters);
+                    let table = view.table.as_ref().filter(|_| is_logged && has_late);
+                    view.traced = table.map(|table| Traced::new(table, spec.properties));
+                    Rc::new(view)
+                }
             }
         };
         let services = match spec.services.as_slice() {
@@ -268,6 +290,7 @@ impl ServiceView {
             table: routes.map(|routes| Table::clone(&routes.table)),
             buckets: routes.and_then(|routes| routes.buckets.clone()),
             routes: routes.map(views).unwrap_or_default(),
+            traced: None,
             unmatched: SeriesByMethod::new(labels("-")),
             source: routes.cloned(),
         }
@@ -286,26 +309,34 @@ impl ServiceView {
     }
 }
 
+impl Traced {
+    fn new(table: &Table, properties: &Properties) -> Self {
+        let names = TraceId::NAMES.map(|name| Attribute::new(properties, name));
+        let from = table.wanted().len();
+        Self { wanted: table.wanted().iter().cloned().chain(names).collect(), from }
+    }
+}
+
 impl RouteView {
     fn new(route: &model::Route, labels: RequestKey, default_timeout: Duration, clusters: &Clusters) -> Self {
-        let find = |name: &String| clusters.get(name).cloned();
+        let target = |name: &String| clusters.get(name).cloned().ok_or_else(|| name.as_str().into());
         let targets = match &route.action {
             RouteAction::Misconfigured(reason) => Targets::Misconfigured(reason.clone()),
             RouteAction::Clusters(targets) => match targets.as_slice() {
-                [one] => Targets::One(find(&one.name)),
+                [one] => Targets::One(target(&one.name)),
                 several => Targets::Weighted(
                     several
                         .iter()
-                        .scan(0, |bound, target| {
-                            *bound += target.weight;
-                            Some((*bound, find(&target.name)))
+                        .scan(0, |bound, one| {
+                            *bound += one.weight;
+                            Some((*bound, target(&one.name)))
                         })
                         .collect(),
                 ),
             },
         };
         let mirror = route.mirror.as_ref().and_then(|mirror| {
-            let cluster = find(&mirror.cluster)?;
+            let cluster = clusters.get(&mirror.cluster)?.clone();
             Some(MirrorView { millionths: mirror.millionths, writes_only: mirror.writes_only, cluster })
         });
         Self {

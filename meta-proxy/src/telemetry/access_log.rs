@@ -82,6 +82,12 @@ pub struct LogEntry<'a> {
     pub response_bytes: usize,
     /// Endpoints that were tried.
     pub tries: u32,
+    /// The trace that the request belongs to.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub trace_id: &'a str,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub detail: &'a str,
 }
 
 impl AccessLog {

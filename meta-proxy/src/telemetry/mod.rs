@@ -7,8 +7,12 @@ mod access_log;
 mod exposition;
 mod registry;
 mod series;
+mod standing;
+mod trace;
 
 pub use access_log::{AccessLog, LogEntry, LogTarget};
 pub use exposition::{Judged, JudgedEndpoint};
 pub use registry::{EndpointKey, ListenerKey, RequestKey, Telemetry};
 pub use series::{Counter, EndpointSeries, ListenerSeries, Outcome, RequestSeries, WorkerSeries};
+pub use standing::{Learned, Standing};
+pub use trace::TraceId;

@@ -8,6 +8,8 @@ use codec_api::Status;
 
 use crate::error::{Flag, RETRIES_EXHAUSTED};
 
+use super::standing::Standing;
+
 /// A count with a single writer: incrementing costs a load and a store, no locked instruction.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -204,6 +206,8 @@ pub struct EndpointSeries {
     pub reverse_requests: Counter,
     /// Responses that nobody waited for any more.
     pub late: Counter,
+    /// What it has learned of it.
+    pub standing: Standing,
 }
 
 /// What one worker did for one listener.

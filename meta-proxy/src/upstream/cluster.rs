@@ -20,6 +20,7 @@ use super::endpoint::Endpoint;
 use super::limits::{Permit, Usage};
 use super::tried::Tried;
 use super::waiting::Waiting;
+use super::why;
 
 /// Endpoints that one request may try to be connected to.
 pub const CONNECT_ATTEMPTS: usize = 3;
@@ -223,7 +224,7 @@ impl Cluster {
     /// Sends a request to one of its endpoints.
     pub fn dispatch(self: &Rc<Self>, exchange: Exchange, message: &Message, bytes: Raw<'_>, place: Place) {
         let Some(permit) = self.permit_request() else {
-            return exchange.end(End::Failed(Failure::TooManyRequests, None));
+            return self.refuse(exchange, Failure::TooManyRequests);
         };
         if self.sharing == Sharing::Exclusive
             && let Some(client) = exchange.client()
@@ -266,15 +267,24 @@ impl Cluster {
                 call.exchange.attempt(endpoint.address());
                 endpoint.send(self, call);
             }
-            _ if call.tried.unreachable().is_empty() => {
-                let text = self.why_nobody(call.place);
-                call.exchange.end(End::Failed(Failure::NoEndpoint, text.as_deref()));
-            }
-            _ => {
-                let text = self.why_unreachable(call.tried.unreachable());
-                call.exchange.end(End::Failed(Failure::ConnectFailure, Some(&text)));
-            }
+            _ => self.give_up(call),
         }
+    }
+
+    /// Ends a request for which there is no further candidate.
+    #[cold]
+    fn give_up(&self, call: Call<'_>) {
+        let unreachable = call.tried.unreachable();
+        let (failure, text) = if unreachable.is_empty() {
+            let unhealthy = self.why_unhealthy(call.place);
+            (
+                Failure::NoEndpoint,
+                unhealthy.unwrap_or_else(|| why::no_endpoint(&self.settings.borrow().model)),
+            )
+        } else {
+            (Failure::ConnectFailure, self.why_unreachable(unreachable))
+        };
+        call.exchange.end(End::Failed(failure, Some(&text)));
     }
 
     /// The endpoint to try next.
@@ -324,8 +334,8 @@ impl Cluster {
         }
     }
 
-    /// Why there is no endpoint for a request; `None`: there is none at all.
-    fn why_nobody(&self, place: Place) -> Option<String> {
+    /// Which endpoints get no requests, and why, where that is why there is none for a request.
+    fn why_unhealthy(&self, place: Place) -> Option<String> {
         let home = match place {
             Place::Owner(hash) => self.owner_of(hash),
             Place::At(address) => Some(address),
@@ -338,6 +348,19 @@ impl Cluster {
             None => "no endpoint of the cluster is healthy",
         };
         (!why.is_empty()).then(|| format!("{what} ({why})"))
+    }
+
+    /// Ends a request that one of its limits forbids.
+    #[cold]
+    pub(super) fn refuse(&self, exchange: Exchange, failure: Failure) {
+        let limits = self.settings.borrow().model.limits;
+        let limit = match failure {
+            Failure::TooManyConnections => limits.max_connections,
+            Failure::TooManyPending => limits.max_pending,
+            _ => limits.max_requests,
+        };
+        let text = why::over_limit(failure, limit, &self.name);
+        exchange.end(End::Failed(failure, Some(&text)));
     }
 
     /// Which endpoints could not be connected to, and why.

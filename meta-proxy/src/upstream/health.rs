@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::local::Local;
+use crate::telemetry::Learned;
 
 /// How long an endpoint is avoided after it has said goodbye and closed.
 const LEAVING_TIME: Duration = Duration::from_secs(5);
@@ -78,9 +79,18 @@ impl Health {
         why.clone_into(&mut self.why.borrow_mut());
     }
 
-    /// Notes that one has succeeded.
-    pub(super) fn connected(&self) {
-        self.failures.set(0);
+    /// Notes that one has succeeded; tells whether the one before had not.
+    pub(super) fn connected(&self) -> bool {
         self.shunned_until.set(None);
+        self.failures.replace(0) > 0
+    }
+
+    /// All that is known.
+    pub(super) fn learned(&self) -> Learned {
+        Learned {
+            is_leaving: self.leaving.get() > 0,
+            left_until: self.left_until.get().map(Instant::into_std),
+            unreachable: (self.failures.get() > 0).then(|| self.why()),
+        }
     }
 }

@@ -17,6 +17,7 @@ mod standing;
 mod task;
 mod tried;
 mod waiting;
+mod why;
 
 pub use balance::{MAGLEV_TABLE_LIMIT, RING_LIMIT, is_prime};
 pub use budget::Share;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ::xds::{Rejection, ResourceType};
-use codec_api::{Edits, Factory, Properties, Sharing};
+use codec_api::{Edits, Factory, Properties, SOURCE_ADDRESS, Sharing};
 
 use crate::model::{self, RouteAction};
 
@@ -78,10 +78,14 @@ pub(super) fn misfits(
 /// Why no request of a listener's clients can have this attribute, if none can.
 fn without_attribute(listener: &Listener, name: &str) -> Option<String> {
     let Listener { model, factory, properties } = listener;
-    let is_known = || properties.head.iter().any(|field| field.eq_ignore_ascii_case(name));
+    let is_known =
+        || properties.head.iter().chain([&SOURCE_ADDRESS]).any(|field| field.eq_ignore_ascii_case(name));
     (factory.conduct().has_only_head && !is_known()).then(|| {
         let known = properties.head.join(", ");
-        format!("requests of {} have no attribute {name:?}; they have {known}", model.protocol)
+        format!(
+            "requests of {} have no attribute {name:?}; they have {known}, {SOURCE_ADDRESS}",
+            model.protocol
+        )
     })
 }
 

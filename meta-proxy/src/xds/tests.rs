@@ -344,7 +344,7 @@ fn a_condition_on_an_attribute_that_no_request_has_is_refused_where_the_protocol
         matcher: Some(v1::attribute_matcher::Matcher::Present(true)),
     };
     let conditional = v1::Route {
-        attributes: vec![present("Command"), present("comand")],
+        attributes: vec![present("Command"), present("comand"), present("Source.Address")],
         ..route("conditional", &[("c", 100)])
     };
     let bucket = v1::TokenBucket { max_tokens: 1, tokens_per_fill: 1, fill_interval: seconds(1) };

@@ -19,10 +19,13 @@ mod pings;
 mod pins;
 mod pool;
 mod reset;
+mod seen;
 mod sessions;
 mod splits;
+mod source;
 mod spread;
 mod strict;
+mod why;
 
 use std::time::Duration;
 

@@ -137,10 +137,16 @@ impl Actor {
 
     /// Waits for a local reply with this id and cause.
     pub async fn gets_refusal(&mut self, id: u64, cause: &str) {
+        let text = self.is_told(id).await;
+        assert!(text.starts_with(cause), "{text}");
+    }
+
+    /// Waits for a local reply with this id: its cause and its text.
+    pub async fn is_told(&mut self, id: u64) -> String {
         let frame = self.receive().await.expect("a response");
         let text = String::from_utf8_lossy(&frame.payload).into_owned();
         assert_eq!((frame.kind, frame.id, frame.status), (b'r', id, 9), "{text}");
-        assert!(text.starts_with(cause), "{text}");
+        text
     }
 
     /// Waits for a request with this method, and does not mind pings.

@@ -14,5 +14,5 @@ mod world;
 
 pub use actor::Actor;
 pub use part::{Manner, Part};
-pub use tiny::Frame;
+pub use tiny::{Frame, walks};
 pub use world::{Behaviour, World, endpoint_address, run};

@@ -1,5 +1,6 @@
 //! The protocol of these tests.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,6 +115,16 @@ fn status(byte: u8) -> Status {
     }
 }
 
+thread_local! {
+    static WALKS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How often a codec of this thread has looked for late attributes: the size of a message, and what stands in its
+/// method as `NAME:VALUE`.
+pub fn walks() -> usize {
+    WALKS.get()
+}
+
 /// One connection's codec, for either side.
 #[derive(Default)]
 struct TinyCodec {
@@ -184,8 +195,12 @@ impl Codec for TinyCodec {
     }
 
     fn attributes(&mut self, message: &Message, bytes: &[u8], wanted: &[Attribute], found: &mut Found) {
+        WALKS.set(WALKS.get() + 1);
         found.offer(wanted, b"size", || Value::Text(bytes.len().to_string().into()));
-        let _ = message;
+        let words = method_of(message, bytes).split('+').filter_map(|word| word.split_once(':'));
+        for (name, value) in words {
+            found.offer(wanted, name.as_bytes(), || Value::Text(value.into()));
+        }
     }
 
     fn encode(&mut self, message: &Outgoing<'_>, out: &mut Out) {

@@ -18,7 +18,7 @@ use meta_proxy::model::{
 use meta_proxy::rate_limit::Buckets;
 use meta_proxy::route::Table;
 use meta_proxy::snapshot::{ClusterSpec, ListenerSpec, RoutesSpec, ServiceSpec, Snapshot};
-use meta_proxy::telemetry::{Outcome, Telemetry};
+use meta_proxy::telemetry::{AccessLog, Outcome, Telemetry};
 use meta_proxy::upstream::Settings;
 use meta_proxy::wire::{BoxStream, Connecting, Connector};
 use tokio::sync::mpsc;
@@ -109,7 +109,12 @@ pub fn endpoint_address(number: u16) -> SocketAddr {
 impl World {
     /// A worker without clusters.
     pub fn new() -> Self {
-        let telemetry = Arc::new(Telemetry::new(None));
+        Self::logging(None)
+    }
+
+    /// A worker without clusters that logs exchanges here.
+    pub fn logging(access_log: Option<AccessLog>) -> Self {
+        let telemetry = Arc::new(Telemetry::new(access_log));
         let local = Rc::new(Local::new(0, 7, 64 << 20, telemetry.clone()));
         let endpoints = Rc::new(Endpoints::default());
         let worker = Worker::new(local, Rc::new(Pipes(endpoints.clone())));
@@ -324,17 +329,23 @@ impl World {
 
     /// A client of the listener.
     pub fn client(&self) -> Actor {
-        Self::client_of(&self.worker)
+        self.client_from(endpoint_address(9))
+    }
+
+    /// The same, at this address.
+    pub fn client_from(&self, address: SocketAddr) -> Actor {
+        Self::client_of(&self.worker, address)
     }
 
     /// The same, served by worker number `number`, of which the first has the number 0.
     pub fn client_of_worker(&self, number: usize) -> Actor {
-        Self::client_of(number.checked_sub(1).map_or(&self.worker, |place| &self.others[place]))
+        let worker = number.checked_sub(1).map_or(&self.worker, |place| &self.others[place]);
+        Self::client_of(worker, endpoint_address(9))
     }
 
-    fn client_of(worker: &Rc<Worker>) -> Actor {
+    fn client_of(worker: &Rc<Worker>, address: SocketAddr) -> Actor {
         let (ours, theirs) = tokio::io::duplex(PIPE);
-        worker.serve("front", Box::new(theirs), endpoint_address(9), Seat::default());
+        worker.serve("front", Box::new(theirs), address, Seat::default());
         Actor::new(ours)
     }
 

@@ -73,7 +73,8 @@ async fn a_call_that_is_not_answered_ends_at_its_routes_timeout_and_its_neighbou
     }
     for (pending, timeout) in [(late, 200 * MS), (never, 300 * MS)] {
         let answer = pending.answer(SOON).await;
-        assert_eq!(status(&answer), (31, "no response in time"));
+        let text = format!("no response in time: {} did not respond within {timeout:?}", provider.address());
+        assert_eq!(status(&answer), (31, &*text));
         assert!(answer.after >= timeout && answer.after < timeout + 200 * MS, "{:?}", answer.after);
     }
     eventually_eq("the late answer comes", 21, async || provider.counts().answered).await;
@@ -98,7 +99,7 @@ async fn more_calls_than_a_cluster_may_have_outstanding_are_refused_at_once() {
     }
     for client in &clients {
         let answer = client.call(&calling("slow"), SOON).await;
-        let text = "the cluster's limit on outstanding requests is reached";
+        let text = "the cluster's limit on outstanding requests is reached: 2 for outbound|20880||orders.shop.example";
         assert_eq!(answer.outcome, Outcome::Exception(Thrown::rpc(7, text)));
         assert!(answer.after < 300 * MS, "{:?}", answer.after);
     }
@@ -135,7 +136,8 @@ async fn calls_wait_for_a_connection_as_long_and_as_many_as_they_may() {
     let client = scene.client().await;
     let waiting = [client.send(&calling("who")), client.send(&calling("who"))];
     let answer = client.call(&calling("who"), SOON).await;
-    let text = "the cluster's limit on waiting requests is reached";
+    let text =
+        "the cluster's limit on waiting requests is reached: 2 for outbound|20880||orders.shop.example";
     assert_eq!(answer.outcome, Outcome::Exception(Thrown::rpc(7, text)));
     for pending in waiting {
         let answer = pending.answer(SOON).await;
@@ -154,7 +156,8 @@ async fn a_call_that_waits_for_a_connection_ends_at_its_timeout() {
     let scene = setup.start().await;
     let client = scene.client().await;
     let answer = client.call(&calling("who"), SOON).await;
-    assert_eq!(status(&answer).0, 31, "{answer:?}");
+    let text = format!("no response in time: there was no connection to {address} for it within 200ms");
+    assert_eq!(status(&answer), (31, &*text));
     assert!(answer.after >= 200 * MS && answer.after < 500 * MS, "{:?}", answer.after);
     scene.end().await;
 }
@@ -171,7 +174,8 @@ async fn more_connections_than_a_cluster_may_have_are_not_made() {
         match client.call(&calling("who"), SOON).await.outcome {
             Outcome::Value(_) => {}
             Outcome::Exception(thrown) => {
-                assert_eq!(thrown, Thrown::rpc(7, "the cluster's limit on connections is reached"));
+                let text = "the cluster's limit on connections is reached: 1 for outbound|20880||orders.shop.example";
+                assert_eq!(thrown, Thrown::rpc(7, text));
                 refused += 1;
             }
             other => panic!("{other:?}"),
@@ -346,7 +350,9 @@ async fn what_cannot_be_served_has_a_reply_of_its_own() {
     let scene = setup.put("router", router).start().await;
     let client = scene.client().await;
     let empty = client.call(&calling("empty"), SOON).await;
-    assert_eq!(status(&empty), (70, "the cluster has no endpoint"));
+    let why = "the cluster has no endpoint: outbound|20880|empty|orders.shop.example (subset empty selects none of \
+                orders.shop.example's)";
+    assert_eq!(status(&empty), (70, why));
     let mistaken = client.call(&calling("mistaken"), SOON).await;
     let (code, said) = status(&mistaken);
     assert!(code == 80 && said.contains(text), "{code} {said}");
@@ -358,6 +364,8 @@ async fn what_cannot_be_served_has_a_reply_of_its_own() {
         "interface=com.example.shop.OrderService",
         "method=other",
         "3 routes of orders.shop.example",
+        "nearest is routes[0]",
+        "method is \"other\", needs exact \"empty\"",
     ] {
         assert!(said.contains(part), "{part:?} is missing in {said:?}");
     }

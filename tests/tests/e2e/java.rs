@@ -98,17 +98,66 @@ async fn a_consumer_can_tell_why_the_proxy_did_not_serve_it() {
     let consumed = consume(&scene, words).await;
     assert_eq!(consumed.ok().len(), 5);
     let told = consumed.told("call-error");
-    assert!(shows(&told[0], 2, "no response in time"), "{:#}", told[0]);
+    let text = format!("no response in time: {} did not respond within 300ms", provider.address());
+    assert!(shows(&told[0], 2, &text), "{:#}", told[0]);
     assert!(told[0]["millis"].as_u64().is_some_and(|millis| (300..3000).contains(&millis)), "{:#}", told[0]);
     assert!(shows(&told[1], 1, "no route matches") && shows(&told[1], 1, "method=unknown"), "{:#}", told[1]);
+    assert!(shows(&told[1], 1, "method is \"unknown\", needs exact \"sleep\""), "{:#}", told[1]);
     assert!(shows(&told[2], 1, "the cluster has no endpoint"), "{:#}", told[2]);
+    assert!(shows(&told[2], 1, "subset empty selects none"), "{:#}", told[2]);
     let is_served = |ending: &&Value| ending["reply"] == "user-1";
-    let overload = "the cluster's limit on outstanding requests is reached";
+    let overload = "the cluster's limit on outstanding requests is reached: 1 for outbound|20880|narrow|";
     let is_refused = |ending: &&Value| shows(ending, 7, overload);
     let endings = &told[3..];
     let counts = (endings.iter().filter(is_served).count(), endings.iter().filter(is_refused).count());
     assert_eq!(counts, (1, 3), "{endings:#?}");
     scene.end().await;
+}
+
+/// The routes by which calls of real consumers were logged, and the traces.
+async fn logged(scene: &Scene, count: usize) -> Vec<(String, String)> {
+    e2e::eventually::eventually_eq("a line each", count, async || scene.exchanges().len()).await;
+    let text = |line: &Value, field: &str| line[field].as_str().unwrap_or_default().to_owned();
+    scene.exchanges().iter().map(|line| (text(line, "route"), text(line, "trace_id"))).collect()
+}
+
+#[tokio::test]
+async fn callers_are_told_apart_by_what_dubbo_itself_attaches() {
+    let (user, batch) = (JavaProvider::start("user-1", &[]), JavaProvider::start("batch-1", &[]));
+    let (user, batch) = (user.await, batch.await);
+    let router = Router::routes([
+        Route::to("batch")
+            .named("by-application")
+            .when("remote.application", exact("interop-consumer"))
+            .when("method", exact("whoAmI")),
+        Route::to("user").named("by-group").when("group", exact("interop")).when("version", exact("1.2.0")),
+        Route::to("user")
+            .named("by-number-and-flag")
+            .when("x-number", exact("7"))
+            .when("x-flag", exact("true")),
+        Route::to("user").named("rest"),
+    ]);
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    for serialization in ["hessian2", "fastjson2"] {
+        let scene = behind(&[("user", &user), ("batch", &batch)], router.clone()).await;
+        let attached = format!("attachment=traceparent=00-{trace}-00f067aa0ba902b7-01");
+        let words = [
+            vec!["--serialization", serialization],
+            scenario("who", &["expect=batch-1", "calls=1", &attached]),
+            scenario("group-version", &[]),
+            scenario("attachments", &[]),
+        ];
+        assert_eq!(consume(&scene, words).await.ok(), ["who", "group-version", "attachments"]);
+        let lines = logged(&scene, 4).await;
+        let expected =
+            [("by-application", trace), ("by-group", ""), ("by-number-and-flag", ""), ("rest", "")];
+        assert_eq!(
+            lines,
+            expected.map(|(route, trace)| (route.to_owned(), trace.to_owned())),
+            "{serialization}"
+        );
+        scene.end().await;
+    }
 }
 
 #[tokio::test]

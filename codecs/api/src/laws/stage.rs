@@ -247,7 +247,7 @@ impl Stage {
         let value = |(index, attribute): (usize, &Attribute)| {
             let word = match attribute.key() {
                 Key::Head(place) => message.head.get(place).and_then(|span| span.as_word()),
-                Key::Late => None,
+                Key::Late | Key::Source => None,
             };
             match word {
                 Some(word) => words.get(word).map(|word| word.as_bytes().to_vec()),

@@ -5,13 +5,15 @@ mod stand_in;
 use dubbo_isolation::chart;
 use dubbo_isolation::crowd::Crowd;
 use dubbo_isolation::experiment::{self, Settings};
+use dubbo_isolation::marking::Marking;
 use dubbo_isolation::report::{self, Figures};
 use stand_in::StandIn;
 use std::time::Duration;
 
-fn short() -> Settings {
+fn short(marking: Marking) -> Settings {
     let ms = Duration::from_millis;
     Settings {
+        marking,
         phases: [(ms(250), ms(1000)), (ms(500), ms(1000)), (ms(500), ms(1000))],
         ..Settings::default()
     }
@@ -19,9 +21,18 @@ fn short() -> Settings {
 
 #[test]
 fn batch_jobs_hurt_user_calls_until_they_are_parted() {
-    let settings = short();
+    parted(Marking::Attachment);
+}
+
+#[test]
+fn batch_applications_are_known_by_their_names_without_a_change_to_them() {
+    parted(Marking::Application);
+}
+
+fn parted(marking: Marking) {
+    let settings = short(marking);
     let crowd = Crowd::start(settings.user_workers, settings.batch_workers, settings.service_time).unwrap();
-    let mut front = StandIn::start(crowd.addresses()).unwrap();
+    let mut front = StandIn::start(crowd.addresses(), marking).unwrap();
     let mut told = Vec::new();
     let outcome =
         experiment::run(settings, &crowd, &mut front, &mut |progress| told.push(progress.phase)).unwrap();

@@ -2,6 +2,7 @@
 //! once the router is in place, among those that are meant for the call.
 
 use dubbo_isolation::experiment::Front;
+use dubbo_isolation::marking::Marking;
 use peers::dubbo::frame::{self, Header};
 use peers::dubbo::{Frame, Request, Value};
 use std::cell::RefCell;
@@ -26,14 +27,14 @@ pub(crate) struct StandIn {
 }
 
 impl StandIn {
-    pub(crate) fn start(providers: [SocketAddr; 4]) -> io::Result<Self> {
+    pub(crate) fn start(providers: [SocketAddr; 4], marking: Marking) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let stand_in = StandIn { address: listener.local_addr()?, routed: Arc::default() };
         let routed = Arc::clone(&stand_in.routed);
         std::thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-            runtime.block_on(serve(listener, providers, routed))
+            runtime.block_on(serve(listener, providers, routed, marking))
         });
         Ok(stand_in)
     }
@@ -66,12 +67,17 @@ struct Switch {
     owed: HashMap<u64, Owed>,
     next: u64,
     routed: Arc<AtomicBool>,
+    marking: Marking,
 }
 
 impl Switch {
     fn request(&mut self, mut frame: Frame, client: &Writes) {
         let request = Request::read(&frame).expect("the demo's own calls");
-        let batch = request.attachment("batchJob").and_then(Value::text) == Some("true");
+        let text = |name: &str| request.attachment(name).and_then(Value::text);
+        let batch = match self.marking {
+            Marking::Attachment => text("batchJob") == Some("true"),
+            Marking::Application => text("remote.application").is_some_and(|name| name.starts_with("batch-")),
+        };
         let meant = match (self.routed.load(Relaxed), batch) {
             (false, _) => 0..4,
             (true, false) => 0..2,
@@ -93,8 +99,14 @@ impl Switch {
     }
 }
 
-async fn serve(listener: TcpListener, providers: [SocketAddr; 4], routed: Arc<AtomicBool>) -> io::Result<()> {
-    let switch = Switch { providers: Vec::new(), outstanding: [0; 4], owed: HashMap::new(), next: 0, routed };
+async fn serve(
+    listener: TcpListener,
+    providers: [SocketAddr; 4],
+    routed: Arc<AtomicBool>,
+    marking: Marking,
+) -> io::Result<()> {
+    let switch =
+        Switch { providers: Vec::new(), outstanding: [0; 4], owed: HashMap::new(), next: 0, routed, marking };
     let switch = Rc::new(RefCell::new(switch));
     for provider in providers {
         let stream = TcpStream::connect(provider).await?;

@@ -8,7 +8,7 @@ mod calls;
 mod gate;
 mod ties;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -93,6 +93,8 @@ pub trait Gone {
 pub struct Client {
     local: Rc<Local>,
     address: SocketAddr,
+    /// Its address as an attribute, once somebody has asked for it.
+    source: OnceCell<Box<str>>,
     speech: RefCell<Speech>,
     /// Of a client that wants its answers in the order of its requests.
     turns: Option<Box<RefCell<Turns>>>,
@@ -132,6 +134,7 @@ impl Client {
         Rc::new(Self {
             local: local.clone(),
             address,
+            source: OnceCell::new(),
             speech: RefCell::new(Speech { codec: factory.codec(), out: Out::new() }),
             turns: (conduct.order == Order::InOrder).then(Box::default),
             wake: WakeSlot::default(),
@@ -165,6 +168,11 @@ impl Client {
     /// Where it connects from.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The attribute that tells where it connects from, see [`codec_api::SOURCE_ADDRESS`].
+    pub fn source(&self) -> &str {
+        self.source.get_or_init(|| self.address.ip().to_canonical().to_string().into())
     }
 
     /// Who wakes its task.

@@ -93,6 +93,7 @@ impl Balancer {
     ///
     /// Where an attribute is hashed, a request that has it goes to the hash's owner, or else to the one that would own
     /// the hash if those that were tried were gone; one without it goes to the less loaded of two.
+    #[inline]
     pub fn choose<'a>(
         &self,
         endpoints: &'a [Rc<Endpoint>],

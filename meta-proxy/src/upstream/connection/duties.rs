@@ -10,6 +10,7 @@ use crate::error::Failure;
 use crate::exchange::{End, Exchange, Line};
 use crate::upstream::pending::Slot;
 use crate::upstream::standing::Evidence;
+use crate::upstream::why;
 use crate::wire::WireError;
 
 use super::{Connection, Role, State};
@@ -79,7 +80,8 @@ impl Connection {
             self.stalled.set(self.order == Order::InOrder);
             self.endpoint.series().timeouts.inc();
             self.endpoint.judge(Evidence::Mute(Failure::Timeout.text()));
-            exchange.end(End::Failed(Failure::Timeout, None));
+            let text = why::no_response(self.endpoint.address(), exchange.try_time());
+            exchange.end(End::Failed(Failure::Timeout, Some(&text)));
         }
         self.endpoint.look_again();
     }

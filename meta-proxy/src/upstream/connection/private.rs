@@ -8,6 +8,7 @@ use codec_api::{Affinity, Message, Outgoing, Raw};
 
 use crate::error::Failure;
 use crate::exchange::{Client, End, Exchange, Gone, Line};
+use crate::upstream::why;
 
 use super::{Connection, Purpose};
 
@@ -198,11 +199,12 @@ impl Line for Connection {
 
     fn send(self: Rc<Self>, exchange: Exchange, message: &Message, bytes: Raw<'_>) {
         if !self.is_open() {
-            return exchange.end(End::Failed(Failure::ConnectionLost, None));
+            let text = why::lost(self.endpoint.address());
+            return exchange.end(End::Failed(Failure::ConnectionLost, Some(&text)));
         }
         match self.endpoint.permit_request() {
             Some(permit) => self.endpoint.send_on_line(&self, (exchange, message, bytes), permit),
-            None => exchange.end(End::Failed(Failure::TooManyRequests, None)),
+            None => self.endpoint.refuse(exchange, Failure::TooManyRequests),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::upstream::connection::{Connection, Purpose, Role};
 use crate::upstream::limits::Permit;
 use crate::upstream::standing::Evidence;
 use crate::upstream::waiting::{Need, Waiting};
+use crate::upstream::why;
 use crate::wire::BoxStream;
 
 use super::{Endpoint, POOL_LIMIT, address_of};
@@ -31,12 +32,12 @@ impl Endpoint {
             return cluster.try_next(call, self);
         }
         let Some(slot) = cluster.permit_pending() else {
-            return call.exchange.end(End::Failed(Failure::TooManyPending, None));
+            return cluster.refuse(call.exchange, Failure::TooManyPending);
         };
         if let Some(purpose) = &purpose
             && !self.sees_to(cluster, purpose, 1)
         {
-            return call.exchange.end(End::Failed(Failure::TooManyConnections, None));
+            return cluster.refuse(call.exchange, Failure::TooManyConnections);
         }
         let Call { exchange, message, bytes, tried, permit, place } = call;
         let (message, bytes) = (*message, bytes.to_bytes());
@@ -156,7 +157,9 @@ impl Endpoint {
 
     /// Lets a connection carry its first request, or the first one after what had to be answered before it.
     pub(in crate::upstream) fn is_set_up(self: &Rc<Self>, connection: &Rc<Connection>) {
-        self.health.connected();
+        if self.health.connected() {
+            self.tell_standing();
+        }
         connection.has_begun();
         let Some(cluster) = self.cluster.upgrade() else { return connection.wind_up() };
         if connection.is_free() {
@@ -174,6 +177,7 @@ impl Endpoint {
         self.series.connect_failures.inc();
         self.health.failed(why, cluster.local());
         self.judge(Evidence::Mute("it could not be connected to"));
+        self.tell_standing();
         tracing::debug!(cluster = %cluster.name(), endpoint = %self.address, why, "connect failed");
         let attempts = self.attempts(purpose);
         let mut surplus = if purpose.role == Role::Private && purpose.owner.is_none() {
@@ -226,7 +230,7 @@ impl Endpoint {
         let is_for_it =
             |waiting: &Waiting| matches!(&waiting.need, Need::This(this) if Rc::ptr_eq(this, connection));
         for waiting in self.waiting.take_all(is_for_it) {
-            waiting.exchange.end(End::Failed(Failure::ConnectionLost, None));
+            waiting.exchange.end(End::Failed(Failure::ConnectionLost, Some(&why::lost(self.address))));
         }
         if connection.is_new() {
             // It never carried a request: as good as no connection.
@@ -252,7 +256,7 @@ impl Endpoint {
             }
             let is_meant = |waiting: &Waiting| waiting.purpose().is_some_and(|wanted| wanted.is(purpose));
             for waiting in self.waiting.take_all(is_meant) {
-                waiting.exchange.end(End::Failed(Failure::TooManyConnections, None));
+                cluster.refuse(waiting.exchange, Failure::TooManyConnections);
             }
         }
     }

@@ -26,6 +26,7 @@ use super::probe::Probe;
 use super::standing::Standing;
 use super::tried::Tried;
 use super::waiting::{Need, Queue, Waiting};
+use super::why;
 
 /// Private connections that wait for their next client.
 const POOL_LIMIT: usize = 100;
@@ -135,11 +136,18 @@ impl Endpoint {
     /// Notes that a connection on which it had said that it is going away has ended.
     pub(super) fn has_left(&self, now: Instant) {
         self.health.has_left(now);
+        self.tell_standing();
     }
 
     /// Notes that it has said so on one more connection, or that it takes that back.
     pub(super) fn set_leaving(&self, is_leaving: bool) {
         self.health.set_leaving(is_leaving);
+        self.tell_standing();
+    }
+
+    /// Lets those who look from outside know what has been learned of it.
+    fn tell_standing(&self) {
+        self.series.standing.set(self.health.learned());
     }
 
     /// Whether the cluster no longer has it.
@@ -166,7 +174,16 @@ impl Endpoint {
         self.cluster.upgrade()?.permit_request()
     }
 
+    /// Ends a request that one of its cluster's limits forbids.
+    pub(super) fn refuse(&self, exchange: Exchange, failure: Failure) {
+        match self.cluster.upgrade() {
+            Some(cluster) => cluster.refuse(exchange, failure),
+            None => exchange.end(End::Failed(failure, None)),
+        }
+    }
+
     /// Sends a request on one of its connections, or lets it wait for one.
+    #[inline]
     pub(super) fn send(self: &Rc<Self>, cluster: &Rc<Cluster>, call: Call<'_>) {
         if let Some(connection) = self.pick_plain(cluster, &call.exchange) {
             return connection.send(call.exchange, call.message, call.bytes, call.permit);
@@ -226,7 +243,7 @@ impl Endpoint {
         permit: Permit,
     ) {
         let Some(cluster) = self.cluster.upgrade() else {
-            return exchange.end(End::Failed(Failure::ConnectionLost, None));
+            return exchange.end(End::Failed(Failure::ConnectionLost, Some(&why::lost(self.address))));
         };
         let is_theirs = exchange.client().is_some_and(|client| line.is_of(client));
         if is_theirs || line.role() == Role::Shared {
@@ -321,7 +338,8 @@ impl Endpoint {
                 connection.give_up_preparing(&waiting.exchange);
             }
             if !waiting.exchange.is_cancelled() {
-                waiting.exchange.end(End::Failed(Failure::Timeout, None));
+                let text = why::no_connection(self.address, waiting.exchange.try_time());
+                waiting.exchange.end(End::Failed(Failure::Timeout, Some(&text)));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Who gets a call of a library's client: by method, by the service of a multiplexed call, by a key of a header.
 
-use e2e::eventually::SOON;
+use e2e::eventually::{SOON, eventually_eq};
 use e2e::libraries::{Library, LibraryServer, MULTIPLEXED, Row, Target, client};
 use e2e::objects::{HOST, PORT, Route, Router, Rule, Service, exact};
 use e2e::scene::{Scene, Setup};
@@ -68,7 +68,7 @@ async fn calls_are_routed_by_a_key_of_their_header() {
         let (scene, _servers) = scene(wire, router).await;
         for library in speakers(wire) {
             for (headers, expected) in [
-                (&[("canary", "true"), ("other", "x")][..], "reply two"),
+                (&[("canary", "true"), ("b3", "4bf92f3577b34da6-00f067aa0ba902b7")][..], "reply two"),
                 (&[("canary", "True")], "reply one"),
                 (&[], "reply one"),
             ] {
@@ -76,6 +76,11 @@ async fn calls_are_routed_by_a_key_of_their_header() {
                 assert_eq!(told(&rows), [expected], "{library:?} on {wire} with {headers:?}");
             }
         }
+        eventually_eq("calls that are found by their trace", speakers(wire).count(), async || {
+            let lines = scene.exchanges();
+            lines.iter().filter(|line| line["trace_id"] == "4bf92f3577b34da6").count()
+        })
+        .await;
         scene.end().await;
     }
 }

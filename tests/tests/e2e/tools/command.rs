@@ -116,6 +116,7 @@ routes    orders.shop.example_20880
           routes[0] "create": matches
 route     "create" from MetaRouter shop/orders (router.yaml:9)
 cluster   outbound|20880|v2|orders.shop.example, subset v2
+          least request
           127.0.0.1:4002
 timeout   200ms
 "#;
@@ -125,12 +126,15 @@ timeout   200ms
           routes[1] "split": matches
 route     "split" from MetaRouter shop/orders (router.yaml:17)
 cluster   outbound|20880|v1|orders.shop.example (90 %), subset v1
+          least request
           127.0.0.1:4001
 cluster   outbound|20880|v2|orders.shop.example (10 %), subset v2
+          least request
           127.0.0.1:4002
 mirror    outbound|20880|v2|orders.shop.example (12.5 %), subset v2
+          least request
           127.0.0.1:4002
-timeout   the protocol's default
+timeout   15s (the protocol's default)
 "#;
     assert_eq!(ran.code, Some(0));
     assert!(ran.stdout.ends_with(expected), "{}", ran.stdout);
@@ -152,9 +156,24 @@ async fn what_makes_no_sense_is_refused_with_what_would() {
     let folder = good();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let admin = taken.local_addr().unwrap().to_string();
-    let rows: [(&str, &[&str], &str); 12] = [
-        ("explain", &["--host", "orders.shop.exampl"], "there are: orders.shop.example:20880"),
-        ("explain", &["--host", HOST, "--port", "1"], "there are: orders.shop.example:20880"),
+    let rows: [(&str, &[&str], &str); 15] = [
+        (
+            "explain",
+            &["--host", "orders.shop.exampl"],
+            "no service orders.shop.exampl (did you mean orders.shop.example:20880?); there are: orders.shop.example:20880",
+        ),
+        ("explain", &["--host", "Orders"], "no service Orders (did you mean orders.shop.example:20880?)"),
+        ("explain", &["--host", "x"], "no service x; there are"),
+        (
+            "explain",
+            &["--host", HOST, "--admin", "127.0.0.1:1"],
+            "'[PATH]...' cannot be used with '--admin <HOST:PORT>'",
+        ),
+        (
+            "explain",
+            &["--host", HOST, "--port", "20881"],
+            "no service orders.shop.example:20881 (did you mean orders.shop.example:20880?)",
+        ),
         ("explain", &["--host", HOST, "--attr", "method"], "\"method\" is not of the form NAME=VALUE"),
         ("explain", &[], "--host"),
         ("run", &["--listen", "x"], "not of the form HOST:PORT=ADDR, such as orders.shop:20880=127.0.0.1:0"),

@@ -125,6 +125,11 @@ async fn each_ending_has_one_line_and_one_count() {
             ("127.0.0.1_20880".into(), "orders.shop.example".into())
         );
         assert_eq!(text(&line, "endpoint").is_empty(), line["tries"] == 0, "{line}");
+        let (method, flags) = (text(&line, "method"), text(&line, "flags"));
+        let has_route = !matches!(&*method, "unrouted" | "unread" | "-");
+        assert_eq!(text(&line, "route"), if has_route { &*method } else { "-" }, "{line}");
+        // Whoever has left is told nothing.
+        assert_eq!(has("detail"), flags != "-" && flags != "DC", "{line}");
     }
     let metrics = scene.admin().metrics().await;
     assert_eq!(metrics.count("istio_requests_total", &[]), 15);

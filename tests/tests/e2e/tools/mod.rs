@@ -4,3 +4,5 @@ mod command;
 mod admin;
 mod endings;
 mod agreement;
+mod live;
+mod traces;
