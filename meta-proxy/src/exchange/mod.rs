@@ -61,6 +61,14 @@ enum Role {
     Part,
 }
 
+/// Who has the end of what is under way.
+enum Ends {
+    /// The owner of the exchange.
+    With(Then),
+    /// What may send it once more.
+    Try(Box<dyn Again>),
+}
+
 struct State {
     /// Who waits for it, or for the whole that it is a part of.
     client: Option<Rc<Client>>,
@@ -81,9 +89,7 @@ struct State {
     bytes: usize,
     timeout: Duration,
     deadline: Option<Instant>,
-    /// What may send it once more.
-    again: Option<Box<dyn Again>>,
-    then: Then,
+    ends: Ends,
     record: Record,
 }
 
@@ -117,8 +123,7 @@ impl Exchange {
             bytes: message.len,
             timeout,
             deadline: deadline(record.local().now(), timeout),
-            again: None,
-            then,
+            ends: Ends::With(then),
             record,
         }))
     }
@@ -190,7 +195,10 @@ impl Exchange {
     /// Ends it.
     #[inline]
     pub fn end(self, end: End<'_>) {
-        (self.0.then)(self, end);
+        match self.0.ends {
+            Ends::With(then) => then(self, end),
+            Ends::Try(_) => self.end_try(end),
+        }
     }
 
     /// What its worker shares.
@@ -232,7 +240,7 @@ impl Exchange {
     pub fn attempt(&mut self, endpoint: SocketAddr) {
         let state = &mut *self.0;
         state.record.attempt(endpoint);
-        if let Some(again) = &mut state.again {
+        if let Ends::Try(again) = &mut state.ends {
             again.attempt(endpoint);
         }
     }
@@ -342,8 +350,7 @@ impl State {
             bytes: message.len,
             timeout,
             deadline: deadline(record.local().now(), timeout),
-            again: None,
-            then,
+            ends: Ends::With(then),
             record,
         }
     }
