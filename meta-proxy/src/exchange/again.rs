@@ -3,11 +3,12 @@
 //! It stays one exchange, with one record and one place among its client's answers; what ends is a try. Who decides
 //! whether another one follows, and carries it out, is not known here.
 
+use std::mem;
 use std::net::SocketAddr;
 
 use tokio::time::Instant;
 
-use super::{End, Exchange};
+use super::{End, Ends, Exchange, Then};
 
 /// What may send a request once more, as `exchange` needs to know it.
 pub trait Again {
@@ -17,6 +18,9 @@ pub trait Again {
     /// Takes note of the hash that leads to its endpoints.
     fn lead_by(&mut self, hash: u64);
 
+    /// When the try began that is under way.
+    fn began(&self) -> Instant;
+
     /// Takes the end of a try: sends the request once more, or ends it.
     fn end(self: Box<Self>, exchange: Exchange, end: End<'_>);
 }
@@ -24,14 +28,12 @@ pub trait Again {
 impl Exchange {
     /// Lets `again` have the end of its next try, which is over at `deadline`; `None`: never.
     pub fn try_under(&mut self, again: Box<dyn Again>, deadline: Option<Instant>) {
-        let state = &mut *self.0;
-        (state.again, state.then, state.deadline) = (Some(again), end_try, deadline);
-        state.try_began = Some(state.record.local().now());
+        (self.0.ends, self.0.deadline) = (Ends::Try(again), deadline);
     }
 
     /// Notes the hash that leads to its endpoints.
     pub fn lead_by(&mut self, hash: u64) {
-        if let Some(again) = &mut self.0.again {
+        if let Ends::Try(again) = &mut self.0.ends {
             again.lead_by(hash);
         }
     }
@@ -40,10 +42,12 @@ impl Exchange {
     pub fn exhaust(&mut self) {
         self.0.record.exhausted();
     }
-}
 
-fn end_try(mut exchange: Exchange, end: End<'_>) {
-    if let Some(again) = exchange.0.again.take() {
-        again.end(exchange, end);
+    /// Ends a try of it.
+    pub(super) fn end_try(mut self, end: End<'_>) {
+        let then: Then = |exchange, _| drop(exchange);
+        if let Ends::Try(again) = mem::replace(&mut self.0.ends, Ends::With(then)) {
+            again.end(self, end);
+        }
     }
 }

@@ -61,6 +61,14 @@ enum Role {
     Part,
 }
 
+/// Who has the end of what is under way.
+enum Ends {
+    /// The owner of the exchange.
+    With(Then),
+    /// What may send it once more.
+    Try(Box<dyn Again>),
+}
+
 struct State {
     /// Who waits for it, or for the whole that it is a part of.
     client: Option<Rc<Client>>,
@@ -81,11 +89,7 @@ struct State {
     bytes: usize,
     timeout: Duration,
     deadline: Option<Instant>,
-    /// When the try began that is under way, where there may be others.
-    try_began: Option<Instant>,
-    /// What may send it once more.
-    again: Option<Box<dyn Again>>,
-    then: Then,
+    ends: Ends,
     record: Record,
 }
 
@@ -119,9 +123,7 @@ impl Exchange {
             bytes: message.len,
             timeout,
             deadline: deadline(record.local().now(), timeout),
-            again: None,
-            try_began: None,
-            then,
+            ends: Ends::With(then),
             record,
         }))
     }
@@ -193,7 +195,10 @@ impl Exchange {
     /// Ends it.
     #[inline]
     pub fn end(self, end: End<'_>) {
-        (self.0.then)(self, end);
+        match self.0.ends {
+            Ends::With(then) => then(self, end),
+            Ends::Try(_) => self.end_try(end),
+        }
     }
 
     /// What its worker shares.
@@ -220,8 +225,10 @@ impl Exchange {
 
     /// The time that its try has that is under way, or it has itself if it has but one.
     pub fn try_time(&self) -> Duration {
-        let began = self.0.try_began.zip(self.0.deadline);
-        began.map_or(self.0.timeout, |(began, deadline)| deadline.saturating_duration_since(began))
+        match (&self.0.ends, self.0.deadline) {
+            (Ends::Try(again), Some(deadline)) => deadline.saturating_duration_since(again.began()),
+            _ => self.0.timeout,
+        }
     }
 
     /// Whether the client that waited for it has gone.
@@ -241,7 +248,7 @@ impl Exchange {
     pub fn attempt(&mut self, endpoint: SocketAddr) {
         let state = &mut *self.0;
         state.record.attempt(endpoint);
-        if let Some(again) = &mut state.again {
+        if let Ends::Try(again) = &mut state.ends {
             again.attempt(endpoint);
         }
         if let Some((whole, _)) = &state.whole {
@@ -351,9 +358,7 @@ impl State {
             bytes: message.len,
             timeout,
             deadline: deadline(record.local().now(), timeout),
-            again: None,
-            try_began: None,
-            then,
+            ends: Ends::With(then),
             record,
         }
     }

@@ -41,8 +41,10 @@ pub(super) fn prepare(
         per_try_timeout: retries.per_try_timeout,
         deadline: exchange.deadline(),
     };
-    let deadline = tries.deadline_of_next(exchange.local().now());
+    let now = exchange.local().now();
+    let deadline = tries.deadline_of_next(now);
     let retry = Retry {
+        began: now,
         cluster: cluster.clone(),
         message: *asked.message,
         bytes: asked.bytes.to_bytes(),
@@ -77,6 +79,8 @@ fn may_repeat(asked: &Asked<'_>, service: &ServiceView, retries: &RetriesView) -
 
 /// A request that may be sent again.
 struct Retry {
+    /// When the try began that is under way.
+    began: Instant,
     cluster: Rc<Cluster>,
     message: Message,
     bytes: Bytes,
@@ -183,6 +187,10 @@ impl Again for Retry {
         self.place = Place::Hashed(hash);
     }
 
+    fn began(&self) -> Instant {
+        self.began
+    }
+
     fn end(mut self: Box<Self>, mut exchange: Exchange, end: End<'_>) {
         if exchange.is_cancelled() {
             return;
@@ -233,7 +241,8 @@ impl Retry {
     fn send(mut self: Box<Self>, mut exchange: Exchange, permit: Permit) {
         exchange.local().series().retries.inc();
         self.tries.left -= 1;
-        let deadline = self.tries.deadline_of_next(exchange.local().now());
+        self.began = exchange.local().now();
+        let deadline = self.tries.deadline_of_next(self.began);
         let (cluster, message, bytes) = (self.cluster.clone(), self.message, self.bytes.clone());
         let to = (self.place, Tried::by_earlier(self.tried.clone()));
         exchange.try_under(self, deadline);

@@ -245,6 +245,7 @@ impl Cluster {
     }
 
     /// Whether a request could go to another endpoint than those that were tried.
+    #[inline(never)]
     pub fn has_other(&self, place: Place, tried: &Tried) -> bool {
         self.candidate(place, tried).is_some()
     }
@@ -288,6 +289,7 @@ impl Cluster {
     }
 
     /// The endpoint to try next.
+    #[inline]
     fn candidate(&self, place: Place, tried: &Tried) -> Option<Rc<Endpoint>> {
         let endpoints = self.endpoints.borrow();
         let balancer = self.balancer.borrow();

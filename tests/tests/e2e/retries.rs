@@ -81,7 +81,7 @@ async fn a_call_is_tried_as_often_as_its_route_says_and_told_the_last_outcome() 
         let retries = format!("attempts: {attempts}, idempotent: true");
         let route = Route::to("").named("retried").retries(&retries);
         let scene = routed(at(providers.iter().map(Provider::address)), route).await;
-        let answer = scene.client().await.call(&calling("who"), SOON).await;
+        let answer = scene.client().await.call(&calling("order"), SOON).await;
         assert_eq!(status(&answer), (SERVICE_ERROR, "it failed"));
         let sent: u64 = providers.iter().map(|one| one.counts().requests).sum();
         assert_eq!(sent, attempts + 1);
