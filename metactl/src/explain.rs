@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use codec_api::Attribute;
 use meta_proxy::model::{
-    Discovery, LoadBalancing, RateLimit, Retries, Route, RouteAction, Service, TokenBucket,
+    Discovery, DownstreamTls, LoadBalancing, RateLimit, Retries, Roots, Route, RouteAction, Service,
+    SubjectName, TokenBucket, Trust, UpstreamTls,
 };
 use meta_proxy::route::{Attributes, Explanation};
 use meta_proxy::xds::{Codecs, Entry, Listener, State};
@@ -34,6 +35,9 @@ fn explanation(state: &State, explain: &Explain) -> Result<(String, bool), Strin
     let model = &listener.value.model;
     let mut text = String::new();
     let _ = writeln!(text, "listener  {} ({}) from {}", model.name, model.protocol, origin(listener, 0));
+    if let Some(tls) = &model.tls {
+        let _ = writeln!(text, "tls       {}", downstream_tls(tls));
+    }
     let (Some(routes), Some(table)) = (state.routes_of(service), state.table_of(&listener.value, service))
     else {
         let _ = writeln!(text, "routes    {}: missing or refused", service.routes);
@@ -162,6 +166,9 @@ fn describe_cluster(state: &State, what: &str, name: &str, share: &str, text: &m
     if let Some(words) = hashed(&cluster.value.model.balancing) {
         let _ = writeln!(text, "          {words}");
     }
+    if let Some(words) = cluster.value.model.tls.as_ref().map(upstream_tls) {
+        let _ = writeln!(text, "          {words}");
+    }
     if let Discovery::Dns(names) = &cluster.value.model.discovery {
         for name in names {
             let _ = writeln!(text, "          DNS {name}");
@@ -175,6 +182,36 @@ fn describe_cluster(state: &State, what: &str, name: &str, share: &str, text: &m
     }
     for endpoint in all {
         let _ = writeln!(text, "          {}", endpoint.address);
+    }
+}
+
+/// How connections to endpoints are encrypted.
+fn upstream_tls(tls: &UpstreamTls) -> String {
+    let trust = match &tls.trust {
+        Trust::Anyone => "whoever answers is believed".to_owned(),
+        Trust::Signed { roots, names } => {
+            let names: Vec<_> = names.iter().map(SubjectName::text).collect();
+            let roots = match roots {
+                Roots::File(file) => file.display().to_string(),
+                Roots::System => "the system's roots".to_owned(),
+            };
+            format!("checked for {} by {roots}", names.join(" or "))
+        }
+    };
+    let sni = tls.sni.as_ref().map(|sni| format!(", SNI {sni}")).unwrap_or_default();
+    let mode = match &tls.identity {
+        None => "SIMPLE".to_owned(),
+        Some(identity) => format!("MUTUAL with {}", identity.certificate.display()),
+    };
+    format!("TLS {mode}{sni}, {trust}")
+}
+
+/// How connections from clients are encrypted.
+fn downstream_tls(tls: &DownstreamTls) -> String {
+    let certificate = tls.identity.certificate.display();
+    match &tls.clients {
+        None => format!("SIMPLE with {certificate}"),
+        Some(clients) => format!("MUTUAL with {certificate}, clients checked by {}", clients.display()),
     }
 }
 

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tracing::debug;
 
 use crate::nearest;
-use crate::object::{AnyObject, Key, Kind, Location, Object};
+use crate::object::{AnyObject, Key, Kind, Location, Object, Unread};
 use crate::schema::{self, Findings};
 use crate::status::{Diagnostic, Severity};
 use crate::tree::{Content, FieldPath, Node, Position};
@@ -33,6 +33,8 @@ pub(crate) struct Documents {
     pub(crate) objects: Vec<AnyObject>,
     /// Objects that exist, but cannot be read as they are.
     pub(crate) broken: Vec<Key>,
+    /// Those of them that ask for encryption.
+    pub(crate) unread: Vec<Unread>,
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// Something in the file cannot be laid at an object's door.
     pub(crate) incomplete: bool,
@@ -105,7 +107,10 @@ impl Documents {
         }
         match is_sound.then(|| self.any_object(&object)).flatten() {
             Some(read) => self.objects.push(read),
-            None => self.broken.push(object.key.clone()),
+            None => {
+                self.unread.extend(asks_for_encryption(&object));
+                self.broken.push(object.key.clone());
+            }
         }
     }
 
@@ -138,6 +143,15 @@ impl Documents {
             }
         }
     }
+}
+
+/// The host whose clients an object that cannot be read wants to be encrypted.
+fn asks_for_encryption<S>(object: &Object<S>) -> Option<Unread> {
+    let spec = object.location.as_ref()?.tree.get("spec")?;
+    let is_asked = object.key.kind == Kind::MetaRouter && spec.get("tls").is_some();
+    let Content::List(hosts) = &spec.get("hosts").filter(|_| is_asked)?.content else { return None };
+    let host = hosts.first()?.text()?.to_owned();
+    Some(Unread { key: object.key.clone(), host })
 }
 
 enum Identity<'a> {

@@ -22,6 +22,7 @@ use super::model::{
     Action, AttributeMatcher, Balancing, Cluster, ClusterId, Discovery, Endpoints, Listener, Matcher,
     RateLimit, Retries, Route, RouteConfiguration, Settings, TokenBucket, Traced, ValueMatcher,
 };
+use super::transport;
 
 /// Name of our filter in a listener.
 const FILTER: &str = "metaproxy.v1.MetaProxy";
@@ -39,7 +40,7 @@ fn resource<T: Hash, M: Message + Name>(
 }
 
 pub(crate) fn listener(traced: &Traced<Listener>) -> Resource {
-    let Listener { address, port, codec, options, services } = &traced.value;
+    let Listener { address, port, codec, options, services, tls } = &traced.value;
     let name = xds::names::listener(address, *port);
     let service = |service: &super::model::ListenerService| v1::Service {
         name: service.name.clone(),
@@ -59,7 +60,11 @@ pub(crate) fn listener(traced: &Traced<Listener>) -> Resource {
     let message = listener_v3::Listener {
         name: name.clone(),
         address: Some(socket_address(&address.to_string(), *port)),
-        filter_chains: vec![listener_v3::FilterChain { filters: vec![filter], ..Default::default() }],
+        filter_chains: vec![listener_v3::FilterChain {
+            filters: vec![filter],
+            transport_socket: tls.as_ref().map(transport::downstream),
+            ..Default::default()
+        }],
         ..Default::default()
     };
     resource(ResourceType::Listener, name, traced, &message)
@@ -154,7 +159,7 @@ fn attribute(attribute: &AttributeMatcher) -> v1::AttributeMatcher {
 
 pub(crate) fn cluster(traced: &Traced<Cluster>) -> Resource {
     use cluster_v3::cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig};
-    let Cluster { name, codec, options, discovery, settings } = &traced.value;
+    let Cluster { name, host, codec, options, discovery, settings } = &traced.value;
     let (lb_policy, lb_config, hash_attribute) = balancing(&settings.balancing);
     let policy = v1::ClusterPolicy {
         protocol: codec.clone(),
@@ -168,6 +173,7 @@ pub(crate) fn cluster(traced: &Traced<Cluster>) -> Resource {
         lb_policy: lb_policy.into(),
         lb_config,
         circuit_breakers: circuit_breakers(settings),
+        transport_socket: transport::upstream(&settings.tls, host),
         metadata: Some(core::Metadata {
             typed_filter_metadata: HashMap::from([(xds::CLUSTER_POLICY_KEY.to_owned(), any(&policy))]),
             ..Default::default()
@@ -268,7 +274,7 @@ fn socket_address(address: &str, port: u16) -> core::Address {
     }
 }
 
-fn any<M: Message + Name>(message: &M) -> protobuf::Any {
+pub(super) fn any<M: Message + Name>(message: &M) -> protobuf::Any {
     protobuf::Any { type_url: M::type_url(), value: message.encode_to_vec() }
 }
 

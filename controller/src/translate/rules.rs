@@ -2,17 +2,17 @@
 //!
 //! The rule of the proxies' own namespace comes first, then that of the service's; within a namespace an exact host
 //! comes before a wildcard, and a longer wildcard before a shorter one. A subset's policy overrides its rule's, field by
-//! field.
+//! field, but for what makes sense together only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crds::istio::{DestinationRuleSpec, Labels, TrafficPolicy};
 
-use super::model::{Balancing, Settings};
+use super::model::{Balancing, ClientTls, ClusterId, Settings};
 use super::report::Report;
 use super::services::{Service, Services};
-use super::{Options, balancing, duration};
+use super::{Options, balancing, duration, tls};
 use crate::object::{Key, Object, Objects};
 use crate::tree::FieldPath;
 
@@ -31,6 +31,13 @@ pub(crate) struct Subset<'a> {
     pub(crate) settings: Settings,
     /// Where it stands in its rule.
     pub(crate) path: FieldPath,
+}
+
+impl Rule<'_> {
+    /// Those of a subset; of the whole where there is none of this name.
+    pub(crate) fn settings_of(&self, subset: &str) -> &Settings {
+        self.subsets.get(subset).map_or(&self.settings, |subset| &subset.settings)
+    }
 }
 
 impl Subset<'_> {
@@ -75,6 +82,15 @@ impl<'a> Rules<'a> {
             report.warning(object, &FieldPath::root().field("metadata").field("namespace"), message);
         }
         Self(rules)
+    }
+
+    /// Why nothing may be sent to a cluster, if that is so.
+    pub(crate) fn refusal(&self, id: &ClusterId) -> Option<String> {
+        let rule = self.get(&id.host)?;
+        match &rule.settings_of(&id.subset).tls {
+            ClientTls::Refused(why) => Some(format!("{}: {why}", rule.object.key)),
+            ClientTls::Plain | ClientTls::Secured { .. } => None,
+        }
     }
 
     /// The rule that applies to a host.
@@ -162,6 +178,7 @@ struct Policy {
     max_pending_requests: Option<u32>,
     max_requests: Option<u32>,
     max_retries: Option<u32>,
+    tls: Option<ClientTls>,
 }
 
 impl Policy {
@@ -176,6 +193,7 @@ impl Policy {
         if let Some(balancer) = &policy.load_balancer {
             read.balancing = balancing::read(object, balancer, &path.field("loadBalancer"), report);
         }
+        read.tls = policy.tls.as_ref().map(|tls| tls::client(object, tls, &path.field("tls"), report));
         let pool = path.field("connectionPool");
         if let Some(tcp) = policy.connection_pool.as_ref().and_then(|pool| pool.tcp.as_ref()) {
             let mut time = |field: &str, text: Option<&String>| {
@@ -209,6 +227,8 @@ impl Policy {
             max_pending_requests: self.max_pending_requests.or(other.max_pending_requests),
             max_requests: self.max_requests.or(other.max_requests),
             max_retries: self.max_retries.or(other.max_retries),
+            // Its fields make sense together only.
+            tls: self.tls.or(other.tls),
         }
     }
 
@@ -221,6 +241,7 @@ impl Policy {
             max_pending_requests: self.max_pending_requests,
             max_requests: self.max_requests,
             max_retries: self.max_retries,
+            tls: self.tls.unwrap_or_default(),
         }
     }
 }

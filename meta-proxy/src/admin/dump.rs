@@ -14,7 +14,7 @@ use crate::snapshot::ClusterSpec;
 use crate::telemetry::{Counter, EndpointSeries, Outcome, Telemetry};
 use crate::xds::Entry;
 
-use super::Published;
+use super::{Published, secrets};
 
 /// Every resource in force, with its version and where it came from, and every one that was refused.
 pub fn config(published: &Published) -> Value {
@@ -36,6 +36,7 @@ pub fn config(published: &Published) -> Value {
             "bound": bound,
             "protocol": model.protocol,
             "idle_timeout_ms": model.idle_timeout.map(|time| time.as_millis() as u64),
+            "tls": model.tls.as_ref().map(secrets::downstream),
             "services": services.collect::<Vec<_>>(),
         });
         described(entry, value)
@@ -65,6 +66,7 @@ pub fn config(published: &Published) -> Value {
             "max_pending": model.limits.max_pending,
             "max_requests": model.limits.max_requests,
             "max_retries": model.limits.max_retries,
+            "tls": model.tls.as_ref().map(secrets::upstream),
         });
         described(entry, value)
     });

@@ -1,9 +1,10 @@
 //! The admin port: what the proxy is doing, for people and probes.
 //!
-//! `/ready` names what is missing; `/metrics` is for Prometheus; `/config_dump`, `/clusters` and `/routes` show what is
-//! in force as JSON. Dumps hold no secrets: configuration refers to them by file.
+//! `/ready` names what is missing; `/metrics` is for Prometheus; `/config_dump`, `/clusters`, `/routes` and `/certs` show what
+//! is in force as JSON. Dumps hold no secrets: configuration refers to them by file.
 
 mod dump;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -111,6 +112,7 @@ pub async fn serve(address: SocketAddr, overview: Arc<Overview>) -> io::Result<S
         .route("/config_dump", get(config_dump))
         .route("/clusters", get(clusters))
         .route("/routes", get(routes))
+        .route("/certs", get(certs))
         .with_state(overview);
     tokio::spawn(async move { axum::serve(socket, pages).await });
     Ok(bound)
@@ -119,7 +121,7 @@ pub async fn serve(address: SocketAddr, overview: Arc<Overview>) -> io::Result<S
 type Shown = Extract<Arc<Overview>>;
 
 async fn index() -> &'static str {
-    "/ready\n/metrics\n/config_dump\n/clusters\n/routes\n"
+    "/ready\n/metrics\n/config_dump\n/clusters\n/routes\n/certs\n"
 }
 
 async fn ready(Extract(overview): Shown) -> Response {
@@ -150,6 +152,10 @@ async fn clusters(Extract(overview): Shown) -> Response {
 
 async fn routes(Extract(overview): Shown) -> Response {
     json(&dump::routes(&overview.published(), &overview.telemetry))
+}
+
+async fn certs(Extract(overview): Shown) -> Response {
+    json(&secrets::certificates(&overview.published()))
 }
 
 fn json(value: &serde_json::Value) -> Response {

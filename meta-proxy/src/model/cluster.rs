@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use codec_api::Options;
 
+use super::UpstreamTls;
+
 /// A group of endpoints that serve the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cluster {
@@ -25,6 +27,8 @@ pub struct Cluster {
     pub idle_timeout: Option<Duration>,
     /// What is allowed at once.
     pub limits: Limits,
+    /// How its connections are encrypted; `None`: not at all.
+    pub tls: Option<UpstreamTls>,
 }
 
 /// Where a cluster's endpoints come from.

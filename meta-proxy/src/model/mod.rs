@@ -8,6 +8,7 @@ mod cluster;
 mod listener;
 mod rate_limit;
 mod route;
+mod tls;
 
 pub use cluster::{Cluster, Discovery, Endpoint, Endpoints, HostPort, Limits, LoadBalancing};
 pub use listener::{Listener, Service};
@@ -16,3 +17,4 @@ pub use route::{
     AttributeMatcher, Matcher, Mirror, Retries, Route, RouteAction, RouteConfiguration, ValueMatcher,
     WeightedCluster,
 };
+pub use tls::{DownstreamTls, Identity, Roots, SubjectName, TlsVersion, Trust, UpstreamTls};

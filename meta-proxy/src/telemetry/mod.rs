@@ -10,4 +10,4 @@ mod series;
 
 pub use access_log::{AccessLog, LogEntry, LogTarget};
 pub use registry::{EndpointKey, ListenerKey, RequestKey, Telemetry};
-pub use series::{Counter, EndpointSeries, ListenerSeries, Outcome, RequestSeries, WorkerSeries};
+pub use series::{Counter, EndpointSeries, ListenerSeries, Outcome, RequestSeries, TlsSeries, WorkerSeries};
