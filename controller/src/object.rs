@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crds::istio::{DestinationRuleSpec, Labels, ServiceEntrySpec, WorkloadEntrySpec};
@@ -140,6 +140,14 @@ pub struct Location {
     pub file: Arc<Path>,
     /// The object as written.
     pub tree: Arc<Node>,
+}
+
+impl Location {
+    /// The file that the object calls so: in its own file's folder, unless the name says where.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        let path = self.file.parent().map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
+        std::path::absolute(&path).unwrap_or(path)
+    }
 }
 
 /// What is to be known of an object beside what it says.
@@ -284,6 +292,17 @@ pub struct Objects {
     pub rules: Vec<Arc<Object<DestinationRuleSpec>>>,
     /// Routes.
     pub routers: Vec<Arc<Object<MetaRouterSpec>>>,
+    /// Routers that cannot be read, and whose clients must not be served without encryption.
+    pub unread: Vec<Unread>,
+}
+
+/// A router that cannot be read, as far as it says which host's clients are to be encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// Who it is.
+    pub key: Key,
+    /// The service, by its host.
+    pub host: String,
 }
 
 impl FromIterator<AnyObject> for Objects {

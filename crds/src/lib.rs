@@ -24,7 +24,8 @@ pub use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 pub use k8s_openapi::jiff::Timestamp;
 pub use meta_router::{
     AttributeMatch, CodecOptions, Destination, HealthCheck, KeyValue, MetaRouter, MetaRouterSpec,
-    MirrorRequests, Percent, PortSelector, Retries, Route, RouteDestination, RouteMatch, ValueMatch,
+    MirrorRequests, Percent, PortSelector, Retries, Route, RouteDestination, RouteMatch, ServerTls,
+    ServerTlsMode, TlsProtocol, ValueMatch,
 };
 pub use rate_limit::{ConditionalBucket, GlobalRateLimit, LocalRateLimit, RateLimitDescriptor, TokenBucket};
 pub use status::{ReplicaStatus, Status};

@@ -64,6 +64,10 @@ pub struct MetaRouterSpec {
     /// Addition: the service's endpoints are pinged. Refused where the protocol has no ping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check: Option<HealthCheck>,
+    /// Addition: how connections from clients are encrypted, on each port of the service. Absent: not at all. Services that
+    /// share an address and port must say the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServerTls>,
 }
 
 /// Addition: how endpoints are pinged, each by every proxy.
@@ -87,6 +91,53 @@ pub struct HealthCheck {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<i32>", range(min = 1, max = 100))]
     pub healthy_threshold: Option<u32>,
+}
+
+/// Addition: how connections from clients are encrypted, in the words of Istio's `Gateway`. Files are named as the proxy sees
+/// them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerTls {
+    /// Whether clients must show a certificate.
+    pub mode: ServerTlsMode,
+    /// The file of the certificate that clients are shown.
+    #[schemars(length(min = 1, max = 4096))]
+    pub server_certificate: String,
+    /// The file of its key.
+    #[schemars(length(min = 1, max = 4096))]
+    pub private_key: String,
+    /// With `MUTUAL`: the file of the CAs that have signed the clients' certificates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub ca_certificates: Option<String>,
+    /// The oldest version that is spoken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_protocol_version: Option<TlsProtocol>,
+}
+
+/// Addition: `SIMPLE`, or `MUTUAL`: clients must show a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ServerTlsMode {
+    /// Clients show no certificate.
+    Simple,
+    /// Clients must show one.
+    Mutual,
+}
+
+/// Addition: `TLSV1_2`, `TLSV1_3`, or `TLS_AUTO`, which is `TLSV1_2`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TlsProtocol {
+    /// The oldest that there is.
+    #[default]
+    #[serde(rename = "TLS_AUTO")]
+    Auto,
+    /// 1.2
+    #[serde(rename = "TLSV1_2")]
+    V1_2,
+    /// 1.3
+    #[serde(rename = "TLSV1_3")]
+    V1_3,
 }
 
 /// Addition: options of the codec for each side of the proxy. The codec says which there are.

@@ -13,6 +13,7 @@ pub mod rate_limit;
 pub mod route;
 pub mod upstream;
 pub mod exchange;
+pub mod tls;
 pub mod wire;
 pub mod local;
 pub mod telemetry;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use controller::{Controller, Loaded, Refusal};
+use meta_proxy::tls::{Fault, Files, try_out};
 use meta_proxy::xds::{Codecs, State};
-use xds::{ResourceType, Update};
+use xds::{Origin, ResourceType, Update};
 
 use crate::cli::{Understanding, Validate};
 
@@ -18,6 +19,9 @@ pub fn validate(validate: &Validate, codecs: &Codecs) -> Result<ExitCode, String
     for refusal in &checked.refusals {
         println!("{refusal}");
     }
+    for warning in unreadable(&checked.state) {
+        println!("{warning}");
+    }
     if checked.loaded.has_errors() || !checked.refusals.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
@@ -29,6 +33,26 @@ pub fn validate(validate: &Validate, codecs: &Codecs) -> Result<ExitCode, String
         count(ResourceType::Cluster)
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Files of certificates and keys that cannot be used on this machine. A proxy that runs on it would refuse what names them;
+/// one elsewhere may well have them.
+fn unreadable(state: &State) -> Vec<String> {
+    let warning = |kind: ResourceType, name: &str, origin: Option<&Origin>, fault: &Fault| {
+        let origin = origin.map(|origin| format!("{origin}: ")).unwrap_or_default();
+        format!("warning: {origin}{kind} {name}: on this machine, {fault}")
+    };
+    let listeners = state.listeners().filter_map(|entry| {
+        let model = &entry.value.model;
+        let fault = try_out(model.tls.as_ref()?).err()?;
+        Some(warning(ResourceType::Listener, &model.name, entry.origins.last(), &fault))
+    });
+    let clusters = state.clusters().filter_map(|entry| {
+        let model = &entry.value.model;
+        let fault = try_out(model.tls.as_ref()?).err()?;
+        Some(warning(ResourceType::Cluster, &model.name, entry.origins.last(), &fault))
+    });
+    listeners.chain(clusters).collect()
 }
 
 /// What some paths come to, and what a proxy makes of it.
@@ -46,7 +70,7 @@ pub fn check(paths: &[PathBuf], understanding: &Understanding, codecs: &Codecs) 
     let loaded = Controller::load_once(paths, &understanding.options()).map_err(|error| error.to_string())?;
     let update = Update { changed: loaded.resources.values().cloned().collect(), removed: Vec::new() };
     let mut state = State::default();
-    let ack = state.apply(&update, codecs);
+    let ack = state.apply(&update, codecs, &mut Files::unread());
     let refusals = ack.rejected.into_iter().map(|rejection| Refusal::of(&update, rejection)).collect();
     Ok(Checked { loaded, state, refusals })
 }

@@ -11,4 +11,5 @@ pub mod thrift;
 pub mod dubbo;
 pub mod load;
 pub mod process;
+pub mod tls;
 pub mod socket;

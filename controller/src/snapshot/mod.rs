@@ -11,7 +11,7 @@ use xds::{Resource, ResourceType};
 
 pub use difference::{Versions, difference, versions};
 
-use crate::object::{AnyObject, Key};
+use crate::object::{AnyObject, Key, Objects, Unread};
 use crate::source::Batch;
 use crate::status::{Diagnostic, Reason, Severity};
 use crate::translate::{Options, Translation, translate};
@@ -62,7 +62,9 @@ impl Builder {
                 old.insert(key);
             }
         }
-        let mut translation = self.translate(&objects);
+        let is_lost = |unread: &Unread| !objects.contains_key(&unread.key);
+        let unread: Vec<_> = batch.unread.into_iter().filter(is_lost).collect();
+        let mut translation = self.translate(&objects, &unread);
         for _ in 1..MAX_PASSES {
             let replaced = self.replace(&mut objects, &translation);
             if replaced.is_empty() {
@@ -73,7 +75,7 @@ impl Builder {
             diagnostics.extend(translation.diagnostics.iter().filter(about_replaced).cloned());
             diagnostics.extend(replaced.iter().filter_map(|key| self.last_good.get(key)).map(stays));
             old.extend(replaced);
-            translation = self.translate(&objects);
+            translation = self.translate(&objects, &unread);
         }
         self.remember(objects, &old, &translation);
         diagnostics.extend(translation.diagnostics);
@@ -84,8 +86,10 @@ impl Builder {
         Snapshot { resources: resources.collect(), diagnostics: diagnostics.into_iter().collect() }
     }
 
-    fn translate(&self, objects: &BTreeMap<Key, AnyObject>) -> Translation {
-        translate(&objects.values().cloned().collect(), &self.options)
+    fn translate(&self, objects: &BTreeMap<Key, AnyObject>, unread: &[Unread]) -> Translation {
+        let mut all: Objects = objects.values().cloned().collect();
+        all.unread = unread.to_vec();
+        translate(&all, &self.options)
     }
 
     /// Puts the last good version in the place of each object with a mistake that once said something else.

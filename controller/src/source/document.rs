@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tracing::debug;
 
 use crate::nearest;
-use crate::object::{AnyObject, Head, Key, Kind, Location, Object};
+use crate::object::{AnyObject, Head, Key, Kind, Location, Object, Unread};
 use crate::schema::{self, Findings};
 use crate::status::{Diagnostic, Severity};
 use crate::tree::{Content, FieldPath, Node, Position};
@@ -38,6 +38,8 @@ pub(crate) struct Documents {
     pub(crate) objects: Vec<AnyObject>,
     /// Objects that exist, but cannot be read as they are.
     pub(crate) broken: Vec<Key>,
+    /// Those of them that ask for encryption.
+    pub(crate) unread: Vec<Unread>,
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// Something in the file cannot be laid at an object's door.
     pub(crate) incomplete: bool,
@@ -119,7 +121,10 @@ impl Documents {
         }
         match is_sound.then(|| self.any_object(&object)).flatten() {
             Some(read) => self.objects.push(read),
-            None => self.broken.push(object.key.clone()),
+            None => {
+                self.unread.extend(asks_for_encryption(&object.key, node));
+                self.broken.push(object.key.clone());
+            }
         }
     }
 
@@ -153,6 +158,15 @@ impl Documents {
             }
         }
     }
+}
+
+/// The host whose clients an object that cannot be read wants to be encrypted.
+fn asks_for_encryption(key: &Key, node: &Node) -> Option<Unread> {
+    let spec = node.get("spec")?;
+    let is_asked = key.kind == Kind::MetaRouter && spec.get("tls").is_some();
+    let Content::List(hosts) = &spec.get("hosts").filter(|_| is_asked)?.content else { return None };
+    let host = hosts.first()?.text()?.to_owned();
+    Some(Unread { key: key.clone(), host })
 }
 
 enum Identity<'a> {

@@ -10,7 +10,7 @@ mod yaml;
 
 use std::future::Future;
 
-use crate::object::{AnyObject, Key};
+use crate::object::{AnyObject, Key, Unread};
 use crate::status::{Diagnostic, Status};
 
 /// A whole set of objects at a time.
@@ -20,6 +20,8 @@ pub struct Batch {
     pub objects: Vec<AnyObject>,
     /// Objects that exist, but cannot be read as they are now.
     pub broken: Vec<Key>,
+    /// Those of them that ask for encryption.
+    pub unread: Vec<Unread>,
     /// What there is to say about reading them.
     pub diagnostics: Vec<Diagnostic>,
 }

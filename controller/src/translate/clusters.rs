@@ -46,6 +46,9 @@ pub(crate) fn all(
     }
     let mut all = Clusters::default();
     for id in needed {
+        if rules.refusal(&id).is_some() {
+            continue;
+        }
         let service =
             services.find(&id.host, "").expect("a cluster is only made of a service that was found");
         let port = service.port(id.port).expect("a cluster is only made of a port that was found");
@@ -77,11 +80,7 @@ impl Clusters {
             .endpoints
             .iter()
             .filter(|endpoint| subset.is_none_or(|subset| subset.selects(&endpoint.labels)));
-        let settings = match (subset, rule) {
-            (Some(subset), _) => subset.settings.clone(),
-            (None, Some(rule)) => rule.settings.clone(),
-            (None, None) => Settings::default(),
-        };
+        let settings = rule.map_or_else(Settings::default, |rule| rule.settings_of(&id.subset).clone());
         let mut origins = vec![service.object.origin(&port.path)];
         let discovery = if service.is_dns {
             Discovery::Dns(chosen.map(|endpoint| (endpoint.address.clone(), endpoint.port)).collect())
@@ -98,6 +97,7 @@ impl Clusters {
         }
         let value = Cluster {
             name: id.name(),
+            host: service.host.to_owned(),
             codec: port.protocol.codec.clone(),
             options: routers.upstream_options(service.host, &port.protocol.options),
             discovery,

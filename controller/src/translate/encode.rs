@@ -24,6 +24,7 @@ use super::model::{
     Matcher, Outliers, RateLimit, Retries, Route, RouteConfiguration, Settings, TokenBucket, Traced,
     ValueMatcher,
 };
+use super::transport;
 
 /// Name of our filter in a listener.
 const FILTER: &str = "metaproxy.v1.MetaProxy";
@@ -41,7 +42,7 @@ fn resource<T: Hash, M: Message + Name>(
 }
 
 pub(crate) fn listener(traced: &Traced<Listener>) -> Resource {
-    let Listener { address, port, codec, options, services } = &traced.value;
+    let Listener { address, port, codec, options, services, tls } = &traced.value;
     let name = xds::names::listener(address, *port);
     let service = |service: &super::model::ListenerService| v1::Service {
         name: service.name.clone(),
@@ -61,7 +62,11 @@ pub(crate) fn listener(traced: &Traced<Listener>) -> Resource {
     let message = listener_v3::Listener {
         name: name.clone(),
         address: Some(socket_address(&address.to_string(), *port)),
-        filter_chains: vec![listener_v3::FilterChain { filters: vec![filter], ..Default::default() }],
+        filter_chains: vec![listener_v3::FilterChain {
+            filters: vec![filter],
+            transport_socket: tls.as_ref().map(transport::downstream),
+            ..Default::default()
+        }],
         ..Default::default()
     };
     resource(ResourceType::Listener, name, traced, &message)
@@ -156,7 +161,7 @@ fn attribute(attribute: &AttributeMatcher) -> v1::AttributeMatcher {
 
 pub(crate) fn cluster(traced: &Traced<Cluster>) -> Resource {
     use cluster_v3::cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig};
-    let Cluster { name, codec, options, discovery, settings, health_check } = &traced.value;
+    let Cluster { name, host, codec, options, discovery, settings, health_check } = &traced.value;
     let is_judged = settings.outliers.is_some() || health_check.is_some();
     let (lb_policy, lb_config, hash_attribute) = balancing(&settings.balancing);
     let policy = v1::ClusterPolicy {
@@ -174,6 +179,7 @@ pub(crate) fn cluster(traced: &Traced<Cluster>) -> Resource {
         circuit_breakers: circuit_breakers(settings),
         outlier_detection: settings.outliers.as_ref().map(outliers),
         common_lb_config: is_judged.then(|| panic_threshold(settings)),
+        transport_socket: transport::upstream(&settings.tls, host),
         metadata: Some(core::Metadata {
             typed_filter_metadata: HashMap::from([(xds::CLUSTER_POLICY_KEY.to_owned(), any(&policy))]),
             ..Default::default()
@@ -312,7 +318,7 @@ fn socket_address(address: &str, port: u16) -> core::Address {
     }
 }
 
-fn any<M: Message + Name>(message: &M) -> protobuf::Any {
+pub(super) fn any<M: Message + Name>(message: &M) -> protobuf::Any {
     protobuf::Any { type_url: M::type_url(), value: message.encode_to_vec() }
 }
 

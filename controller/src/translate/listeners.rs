@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::model::{Listener, ListenerService, Traced};
+use super::model::{Listener, ListenerService, ServerTls, Traced};
 use super::report::Report;
 use super::routers::Routers;
 use super::services::{Port, Service, Services};
@@ -18,7 +18,7 @@ pub(crate) fn all(
     report: &mut Report,
 ) -> Vec<Traced<Listener>> {
     let mut places: BTreeMap<(IpAddr, u16), Vec<Member<'_, '_>>> = BTreeMap::new();
-    for service in services.iter() {
+    for service in services.iter().filter(|service| !routers.is_closed(service.host)) {
         for port in &service.ports {
             for address in &service.addresses {
                 places.entry((*address, port.number)).or_default().push((service, port));
@@ -51,8 +51,20 @@ fn listener(
                 report.error(service.object, &own_port.path, format!("{place}{message}"));
                 continue;
             }
-            None => kept.push(((service, own_port), name)),
+            None => {}
         }
+        if let Some(message) = disagreement(routers, first.host, service.host) {
+            let message = format!(
+                "hosts {} and {} share {address} port {port}, so {message}",
+                first.host, service.host
+            );
+            match routers.get(service.host).or_else(|| routers.get(first.host)) {
+                Some(router) => report.error(router, &FieldPath::spec().field("tls"), message),
+                None => report.error(service.object, &own_port.path, message),
+            }
+            continue;
+        }
+        kept.push(((service, own_port), name));
         if routers.downstream_options(service.host, &own_port.protocol.options) != options
             && let Some(router) = routers.get(service.host).or_else(|| routers.get(first.host))
         {
@@ -75,8 +87,32 @@ fn listener(
         host: service.host.to_owned(),
     };
     let services = kept.iter().map(service).collect();
-    let origins = kept.iter().map(|((service, port), _)| service.object.origin(&port.path)).collect();
-    Some(Traced { value: Listener { address, port, codec: codec.clone(), options, services }, origins })
+    let mut origins: Vec<_> =
+        kept.iter().map(|((service, port), _)| service.object.origin(&port.path)).collect();
+    let tls = routers.tls(first.host).cloned();
+    if let Some(router) = routers.get(first.host).filter(|_| tls.is_some()) {
+        origins.push(router.origin(&FieldPath::spec().field("tls")));
+    }
+    let value = Listener { address, port, codec: codec.clone(), options, services, tls };
+    Some(Traced { value, origins })
+}
+
+/// Why a host's clients cannot be served as those of the first one are, in words that follow "they share a port, so".
+fn disagreement(routers: &Routers<'_>, first: &str, other: &str) -> Option<String> {
+    let (theirs, ours) = (routers.tls(first), routers.tls(other));
+    if theirs == ours {
+        return None;
+    }
+    let has = |host: &str, tls: Option<&ServerTls>| match (routers.get(host), tls) {
+        (Some(router), Some(_)) => format!("{host} has that of {}", router.describe()),
+        (Some(router), None) => format!("{host} has none in {}", router.describe()),
+        (None, _) => format!("{host} has none, for it has no MetaRouter"),
+    };
+    Some(format!(
+        "their `spec.tls` must be the same: {}, {}; {other} is not served there",
+        has(first, theirs),
+        has(other, ours)
+    ))
 }
 
 /// Why a service cannot share an address with those that are there, in words that follow "is taken by …".

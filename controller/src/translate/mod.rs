@@ -1,9 +1,9 @@
 //! Objects become resources: a pure function of all objects, with everything there is to say about them.
 //!
 //! Stages, each a file: `protocols` (what ports may speak), `services` (hosts, addresses, ports, endpoints), `rules`
-//! `balancing` and `health` (subsets and policies), `routers` (which `MetaRouter` serves a host), `limits` (how many
-//! requests pass), `routes`, `retries` and `matchers` (what a route means),
-//! `clusters` and `listeners` (what the routes need), `encode` (the wire). `model` is what they build; versions are its
+//! `balancing` and `health` (subsets and policies), `tls` (on both sides), `routers` (which `MetaRouter` serves a host),
+//! `limits` (how many requests pass), `routes`, `retries` and `matchers` (what a route means), `clusters` and `listeners`
+//! (what the routes need), `encode` and `transport` (the wire). `model` is what they build; versions are its
 //! hashes. A mistake never stops the rest: see [`Translation::failed`].
 
 mod listeners;
@@ -14,11 +14,13 @@ mod limits;
 mod rules;
 mod balancing;
 mod health;
+mod tls;
 mod services;
 mod protocols;
 mod retries;
 mod matchers;
 mod encode;
+mod transport;
 mod duration;
 mod report;
 mod model;

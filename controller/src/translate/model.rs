@@ -24,6 +24,54 @@ pub(crate) struct Listener {
     pub(crate) codec: String,
     pub(crate) options: FreeForm,
     pub(crate) services: Vec<ListenerService>,
+    /// How its connections are encrypted; `None`: not at all.
+    pub(crate) tls: Option<ServerTls>,
+}
+
+/// How connections from clients are encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ServerTls {
+    pub(crate) identity: Identity,
+    /// File of those who must have signed the certificates of clients; `None`: they are not asked for one.
+    pub(crate) clients: Option<String>,
+    /// Nothing older than 1.3 is spoken.
+    pub(crate) is_newest: bool,
+}
+
+/// How connections to endpoints are encrypted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) enum ClientTls {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// By TLS.
+    Secured {
+        /// The name that endpoints are asked for; `None`: their host.
+        sni: Option<String>,
+        trust: Trust,
+        identity: Option<Identity>,
+    },
+    /// What is asked for cannot be had. Instead there is nothing, rather than what is not encrypted.
+    Refused(String),
+}
+
+/// Which endpoints are believed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Trust {
+    Anyone,
+    Signed {
+        /// A file; `None`: the system's.
+        roots: Option<String>,
+        /// None: the one that is asked for.
+        names: Vec<String>,
+    },
+}
+
+/// The files of a certificate and its key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 /// A service behind a listener.
@@ -157,6 +205,8 @@ impl ClusterId {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Cluster {
     pub(crate) name: String,
+    /// The service's.
+    pub(crate) host: String,
     pub(crate) codec: String,
     pub(crate) options: FreeForm,
     pub(crate) discovery: Discovery,
@@ -184,6 +234,7 @@ pub(crate) struct Settings {
     pub(crate) max_requests: Option<u32>,
     pub(crate) max_retries: Option<u32>,
     pub(crate) outliers: Option<Outliers>,
+    pub(crate) tls: ClientTls,
 }
 
 /// When endpoints are ejected. `None`: the proxy's default.

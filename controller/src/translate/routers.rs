@@ -3,14 +3,14 @@
 //! A `MetaRouter` with something in it that is not supported yet, outside of its routes, or with a mistake in its rate
 //! limit, serves nothing: half of what was asked for could be worse than none of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{FreeForm, MetaRouterSpec};
 
-use super::model::{HealthCheck, RateLimit};
+use super::model::{HealthCheck, RateLimit, ServerTls};
 use super::report::Report;
 use super::services::{Service, Services};
-use super::{Options, health, limits};
+use super::{Options, health, limits, tls};
 use crate::object::{Object, Objects};
 use crate::status::{Finding, Reason};
 use crate::tree::FieldPath;
@@ -27,6 +27,10 @@ pub(crate) struct Routers<'a> {
     /// The others, and the host that each is for, where that is served: their routes are read as well, so that all
     /// their mistakes are told at once.
     idle: Vec<(&'a Object<MetaRouterSpec>, Option<&'a str>)>,
+    /// How connections from clients are encrypted, by host.
+    tls: BTreeMap<&'a str, ServerTls>,
+    /// Hosts whose `MetaRouter` asks for encryption and serves nothing: their clients must not be served without.
+    closed: BTreeSet<&'a str>,
 }
 
 impl<'a> Routers<'a> {
@@ -41,8 +45,9 @@ impl<'a> Routers<'a> {
             let place = FieldPath::spec().field("hosts");
             let rate_limit = limits::read(object, report);
             let checks = health::checks(object, report);
+            let tls = object.spec.tls.as_ref().map(|tls| tls::server(object, tls, report));
             // All are looked at, so that all mistakes are told at once.
-            let is_sound = is_supported(object, report) && rate_limit.is_ok();
+            let is_sound = is_supported(object, report) && rate_limit.is_ok() && !matches!(tls, Some(None));
             let [host] = object.spec.hosts.as_slice() else {
                 let message = format!("must hold exactly one host, not {}", object.spec.hosts.len());
                 report.error(object, &place, message);
@@ -57,7 +62,7 @@ impl<'a> Routers<'a> {
                 all.idle.push((object, None));
                 continue;
             };
-            let refusal = refusal(object, service, options).or_else(|| {
+            let refusal = refusal(&object.key.namespace, service, options).or_else(|| {
                 let winner = all.serving.get(service.host).filter(|_| is_sound)?;
                 let message =
                     format!("host {host} is routed by {} already, which is older", winner.describe());
@@ -67,11 +72,24 @@ impl<'a> Routers<'a> {
                 all.serving.insert(service.host, object);
                 all.rate_limits.extend(rate_limit.ok().flatten().map(|limit| (service.host, limit)));
                 all.checks.extend(checks.map(|checks| (service.host, checks)));
+                all.closed.remove(service.host);
+                all.tls.extend(tls.flatten().map(|tls| (service.host, tls)));
             } else {
+                if refusal.is_none() && tls.is_some() && !all.serving.contains_key(service.host) {
+                    all.closed.insert(service.host);
+                }
                 all.idle.push((object, Some(service.host)));
             }
             if let Some(refusal) = refusal {
                 report.error(object, &place, refusal);
+            }
+        }
+        for unread in &objects.unread {
+            if let Some(service) = services.find(&unread.host, &unread.key.namespace)
+                && refusal(&unread.key.namespace, service, options).is_none()
+                && !all.serving.contains_key(service.host)
+            {
+                all.closed.insert(service.host);
             }
         }
         all
@@ -97,6 +115,16 @@ impl<'a> Routers<'a> {
         self.checks.get(host)
     }
 
+    /// How connections from clients of a host are encrypted; `None`: not at all.
+    pub(crate) fn tls(&self, host: &str) -> Option<&ServerTls> {
+        self.tls.get(host)
+    }
+
+    /// Whether clients of a host must not be served, since what they are to be served by cannot be had.
+    pub(crate) fn is_closed(&self, host: &str) -> bool {
+        self.closed.contains(host)
+    }
+
     /// Options of a protocol's codec for connections from clients of a host.
     pub(crate) fn downstream_options(&self, host: &str, base: &FreeForm) -> FreeForm {
         let own = self.get(host).and_then(|router| router.spec.options.as_ref()?.downstream.as_ref());
@@ -118,9 +146,9 @@ fn above(base: &FreeForm, own: Option<&FreeForm>) -> FreeForm {
     options
 }
 
-/// Why a `MetaRouter` may not route a service.
-fn refusal(object: &Object<MetaRouterSpec>, service: &Service<'_>, options: &Options) -> Option<Finding> {
-    let (own, root) = (&object.key.namespace, &options.root_namespace);
+/// Why a `MetaRouter` of namespace `own` may not route a service.
+fn refusal(own: &str, service: &Service<'_>, options: &Options) -> Option<Finding> {
+    let root = &options.root_namespace;
     if options.allow_cross_namespace || own == service.namespace() || own == root {
         return None;
     }

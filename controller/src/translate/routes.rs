@@ -70,6 +70,12 @@ pub(crate) fn all(
             configurations.push(all);
         }
     }
+    for route in configurations.iter_mut().flat_map(|one| &mut one.value.routes) {
+        let refusal = route.action.clusters().find_map(|id| rules.refusal(id));
+        if let Some(refusal) = refusal {
+            route.action = Action::Misconfigured(refusal);
+        }
+    }
     for (router, host) in routers.idle() {
         let service = host.and_then(|host| services.find(host, ""));
         let ports = service.map_or_else(|| vec![None], |service| service.ports.iter().map(Some).collect());

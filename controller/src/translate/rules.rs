@@ -2,17 +2,17 @@
 //!
 //! The rule of the proxies' own namespace comes first, then that of the service's; within a namespace an exact host
 //! comes before a wildcard, and a longer wildcard before a shorter one. A subset's policy overrides its rule's, field by
-//! field.
+//! field, but for what makes sense together only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crds::istio::{DestinationRuleSpec, Labels, TrafficPolicy};
 
-use super::model::{Balancing, Outliers, Settings};
+use super::model::{Balancing, ClientTls, ClusterId, Outliers, Settings};
 use super::report::Report;
 use super::services::{Service, Services};
-use super::{Options, balancing, duration, health};
+use super::{Options, balancing, duration, health, tls};
 use crate::object::{Key, Object, Objects};
 use crate::status::Reason;
 use crate::tree::FieldPath;
@@ -32,6 +32,13 @@ pub(crate) struct Subset<'a> {
     pub(crate) settings: Settings,
     /// Where it stands in its rule.
     pub(crate) path: FieldPath,
+}
+
+impl Rule<'_> {
+    /// Those of a subset; of the whole where there is none of this name.
+    pub(crate) fn settings_of(&self, subset: &str) -> &Settings {
+        self.subsets.get(subset).map_or(&self.settings, |subset| &subset.settings)
+    }
 }
 
 impl Subset<'_> {
@@ -76,6 +83,15 @@ impl<'a> Rules<'a> {
             report.warning(object, &FieldPath::root().field("metadata").field("namespace"), message);
         }
         Self(rules)
+    }
+
+    /// Why nothing may be sent to a cluster, if that is so.
+    pub(crate) fn refusal(&self, id: &ClusterId) -> Option<String> {
+        let rule = self.get(&id.host)?;
+        match &rule.settings_of(&id.subset).tls {
+            ClientTls::Refused(why) => Some(format!("{}: {why}", rule.object.key)),
+            ClientTls::Plain | ClientTls::Secured { .. } => None,
+        }
     }
 
     /// The rule that applies to a host.
@@ -164,6 +180,7 @@ struct Policy {
     max_requests: Option<u32>,
     max_retries: Option<u32>,
     outliers: Option<Outliers>,
+    tls: Option<ClientTls>,
 }
 
 impl Policy {
@@ -178,6 +195,7 @@ impl Policy {
         if let Some(balancer) = &policy.load_balancer {
             read.balancing = balancing::read(object, balancer, &path.field("loadBalancer"), report);
         }
+        read.tls = policy.tls.as_ref().map(|tls| tls::client(object, tls, &path.field("tls"), report));
         let pool = path.field("connectionPool");
         if let Some(tcp) = policy.connection_pool.as_ref().and_then(|pool| pool.tcp.as_ref()) {
             let mut time = |field: &str, text: Option<&String>| {
@@ -219,6 +237,8 @@ impl Policy {
                 (Some(own), Some(other)) => Some(own.or(other)),
                 (own, other) => own.or(other),
             },
+            // Its fields make sense together only.
+            tls: self.tls.or(other.tls),
         }
     }
 
@@ -232,6 +252,7 @@ impl Policy {
             max_requests: self.max_requests,
             max_retries: self.max_retries,
             outliers: self.outliers,
+            tls: self.tls.unwrap_or_default(),
         }
     }
 }

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a resource that cannot be read is a failed test")]
 #![allow(clippy::format_push_string, reason = "lines are put together as they read")]
 
+mod transport;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -116,12 +118,13 @@ fn listener(listener: &Listener) -> String {
         .map(|service| format!("{:?}={}@{}", service.name, service.route_config_name, service.host))
         .collect();
     format!(
-        "listener {} {} {}{} {}",
+        "listener {} {} {}{} {}{}",
         listener.name,
         socket(listener.address.as_ref().unwrap()),
         proxy.protocol,
         options(proxy.options.as_ref()),
-        services.join(" ")
+        services.join(" "),
+        transport::downstream(listener.filter_chains[0].transport_socket.as_ref())
     )
 }
 
@@ -180,7 +183,7 @@ fn cluster(cluster: &Cluster) -> String {
             line += &limit.map_or_else(String::new, |limit| format!(" {name}={}", limit.value));
         }
     }
-    line + &health(cluster, &policy)
+    line + &health(cluster, &policy) + &transport::upstream(cluster.transport_socket.as_ref())
 }
 
 /// By what endpoints are judged.

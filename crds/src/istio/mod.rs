@@ -8,8 +8,8 @@ mod service_entry;
 mod workload_entry;
 
 pub use destination_rule::{
-    ConnectionPool, ConsistentHash, DestinationRule, DestinationRuleSpec, HttpSettings, LoadBalancer, Maglev,
-    OutlierDetection, RingHash, Subset, TcpSettings, TrafficPolicy,
+    ClientTls, ConnectionPool, ConsistentHash, DestinationRule, DestinationRuleSpec, HttpSettings,
+    LoadBalancer, Maglev, OutlierDetection, RingHash, Subset, TcpSettings, TrafficPolicy,
 };
 pub use service_entry::{Labels, ServiceEntry, ServiceEntrySpec, ServicePort, WorkloadSelector};
 pub use workload_entry::{WorkloadEntry, WorkloadEntrySpec};

@@ -15,7 +15,7 @@ use crate::telemetry::{Counter, EndpointSeries, Outcome, Telemetry};
 use crate::xds::Entry;
 
 use super::standing::Standings;
-use super::{Published, health};
+use super::{Published, health, secrets};
 
 /// Every resource in force, with its version and where it came from, and every one that was refused.
 pub fn config(published: &Published) -> Value {
@@ -37,6 +37,7 @@ pub fn config(published: &Published) -> Value {
             "bound": bound,
             "protocol": model.protocol,
             "idle_timeout_ms": model.idle_timeout.map(|time| time.as_millis() as u64),
+            "tls": model.tls.as_ref().map(secrets::downstream),
             "services": services.collect::<Vec<_>>(),
         });
         described(entry, value)
@@ -67,6 +68,7 @@ pub fn config(published: &Published) -> Value {
             "max_requests": model.limits.max_requests,
             "max_retries": model.limits.max_retries,
             "health": health::policy(&model.health),
+            "tls": model.tls.as_ref().map(secrets::upstream),
         });
         described(entry, value)
     });

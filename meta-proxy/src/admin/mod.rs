@@ -1,11 +1,13 @@
 //! The admin port: what the proxy is doing, for people and probes.
 //!
-//! `/ready` names what is missing; `/metrics` is for Prometheus; `/config_dump`, `/clusters` and `/routes` show what is
-//! in force as JSON; `/explain` tells what would become of a request. Dumps hold no secrets: configuration refers to them by file.
+//! `/ready` names what is missing; `/metrics` is for Prometheus; `/config_dump`, `/clusters`, `/routes` and `/certs` show what
+//! is in force as JSON; `/explain` tells what would become of a request. Dumps hold no secrets: configuration refers to them
+//! by file.
 
 pub mod explain;
 mod dump;
 mod health;
+mod secrets;
 mod standing;
 
 use std::collections::BTreeMap;
@@ -117,6 +119,7 @@ pub async fn serve(address: SocketAddr, overview: Arc<Overview>) -> io::Result<S
         .route("/clusters", get(clusters))
         .route("/routes", get(routes))
         .route("/explain", get(explained))
+        .route("/certs", get(certs))
         .with_state(overview);
     tokio::spawn(async move { axum::serve(socket, pages).await });
     Ok(bound)
@@ -125,7 +128,7 @@ pub async fn serve(address: SocketAddr, overview: Arc<Overview>) -> io::Result<S
 type Shown = Extract<Arc<Overview>>;
 
 async fn index() -> &'static str {
-    "/ready\n/metrics\n/config_dump\n/clusters\n/routes\n/explain\n"
+    "/ready\n/metrics\n/config_dump\n/clusters\n/routes\n/explain\n/certs\n"
 }
 
 async fn ready(Extract(overview): Shown) -> Response {
@@ -166,6 +169,10 @@ async fn explained(Extract(overview): Shown, uri: Uri, headers: HeaderMap) -> Re
     }
     let sight = explain::Sight::live(&published, Standings::of(&overview.telemetry));
     explain::answer(&sight, &uri, &headers)
+}
+
+async fn certs(Extract(overview): Shown) -> Response {
+    json(&secrets::certificates(&overview.published()))
 }
 
 fn json(value: &serde_json::Value) -> Response {

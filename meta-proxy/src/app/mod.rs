@@ -6,6 +6,7 @@ mod dns;
 mod listeners;
 mod overview;
 mod publish;
+mod secrets;
 mod workers;
 
 use std::collections::BTreeSet;
@@ -24,6 +25,7 @@ use crate::bootstrap::Bootstrap;
 use crate::model::Service;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{AccessLog, Telemetry};
+use crate::tls::{Certificate, Files};
 use crate::xds::{Codecs, State};
 
 use dns::Resolver;
@@ -36,6 +38,8 @@ pub use crate::admin::Overview;
 
 /// How often a listener that could not be bound is tried again.
 const BIND_AGAIN: Duration = Duration::from_secs(1);
+/// How often the files of certificates and keys are looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// An update on its way to a proxy in the same process, and where its answer goes.
 pub struct Delivery {
@@ -81,6 +85,10 @@ struct Proxy {
     bootstrap: Bootstrap,
     codecs: Codecs,
     state: State,
+    files: Files,
+    /// Certificates that were warned of.
+    complained: Vec<Certificate>,
+    telemetry: Arc<Telemetry>,
     workers: Workers,
     listeners: Listeners,
     resolver: Resolver,
@@ -103,6 +111,8 @@ pub async fn run(
     let (mut proxy, mut resolved) = Proxy::start(bootstrap, codecs, tell).await?;
     let mut bind_again = interval(BIND_AGAIN);
     bind_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut look_again = interval(LOOK_AGAIN);
+    look_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -117,6 +127,9 @@ pub async fn run(
             }
             _ = bind_again.tick() => if proxy.listeners.has_unbound() {
                 proxy.bind();
+            },
+            _ = look_again.tick() => if proxy.look_at_files() {
+                proxy.put_in_force().await;
             },
         }
     }
@@ -145,12 +158,15 @@ impl Proxy {
             tell(Event::Admin(bound));
         }
         let (resolver, found) = Resolver::new();
-        let listeners = Listeners::new(bootstrap.connections_per_listener, telemetry);
+        let listeners = Listeners::new(bootstrap.connections_per_listener, telemetry.clone());
         let state = State::default();
         let proxy = Self {
             bootstrap,
             codecs,
             state,
+            files: Files::default(),
+            complained: Vec::new(),
+            telemetry,
             workers,
             listeners,
             resolver,
@@ -165,7 +181,7 @@ impl Proxy {
 
     /// Puts an update in force and tells what of it is not.
     async fn apply(&mut self, update: &Update) -> Ack {
-        let mut ack = self.state.apply(update, &self.codecs);
+        let mut ack = self.state.apply(update, &self.codecs, &mut self.files);
         self.resolver.follow(&self.state);
         self.has_update = true;
         let unbound = self.put_in_force().await;

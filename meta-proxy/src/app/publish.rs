@@ -53,6 +53,7 @@ fn listener(state: &State, snapshot: &Snapshot, listener: &Listener) -> Listener
         properties: listener.properties,
         factory: listener.factory.clone(),
         services: listener.model.services.iter().map(service).collect(),
+        tls: listener.tls.clone(),
     }
 }
 
@@ -77,6 +78,7 @@ fn cluster(state: &State, resolver: &Resolver, cluster: &Cluster, old: Option<&C
             model: cluster.model.clone(),
             factory: cluster.factory.clone(),
             properties: cluster.properties,
+            tls: cluster.tls.clone(),
             usage,
         },
         endpoints: kept.unwrap_or_else(|| endpoints.into()),

@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::exchange::{Client, Refusal};
 use crate::local::Local;
 use crate::snapshot::{ListenerView, Snapshot, View};
+use crate::tls;
 use crate::wire::{BoxStream, Connector, prepare};
 
 use super::{Connection, Listener, Seat};
@@ -139,9 +140,30 @@ impl Worker {
         self.dismiss(|member| leaving.iter().any(|listener| Rc::ptr_eq(listener, &member.listener)));
     }
 
-    /// Serves one more connection.
-    pub fn serve(self: &Rc<Self>, listener: &str, stream: BoxStream, address: SocketAddr, seat: Seat) {
-        let Some(listener) = self.listeners.borrow().get(listener).cloned() else { return };
+    /// Serves one more connection. One that is encrypted is served when its handshake is over, which others do not wait for.
+    pub fn serve(self: &Rc<Self>, name: &str, stream: BoxStream, address: SocketAddr, seat: Seat) {
+        let Some(listener) = self.listeners.borrow().get(name).cloned() else { return };
+        let Some(tls) = listener.view.borrow().spec().tls.clone() else {
+            return self.take_in(&listener, stream, address, seat);
+        };
+        let (worker, name) = (self.clone(), name.to_owned());
+        tokio::task::spawn_local(async move {
+            match tls::accept(&tls, stream).await {
+                Ok(stream) => {
+                    listener.series.tls_handshakes.inc();
+                    // It may have been replaced meanwhile.
+                    let Some(listener) = worker.listeners.borrow().get(&name).cloned() else { return };
+                    worker.take_in(&listener, stream, address, seat);
+                }
+                Err(error) => {
+                    listener.series.tls_failures.inc();
+                    tracing::debug!(%address, listener = name, %error, "client connection closed");
+                }
+            }
+        });
+    }
+
+    fn take_in(self: &Rc<Self>, listener: &Rc<Listener>, stream: BoxStream, address: SocketAddr, seat: Seat) {
         self.local.tick();
         let factory = listener.view().spec().factory.clone();
         let client = Client::new(&self.local, address, &*factory);
@@ -152,8 +174,8 @@ impl Worker {
         if self.draining.get() {
             self.dismiss(|member| Rc::ptr_eq(&member.client, &client));
         }
-        let connection = Connection::new(&listener, &client, stream);
-        let worker = self.clone();
+        let connection = Connection::new(listener, &client, stream);
+        let (worker, listener) = (self.clone(), listener.clone());
         tokio::task::spawn_local(async move {
             connection.run().await;
             worker.clients.borrow_mut().remove(key);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use codec_api::Options;
 
-use crate::model::Health;
+use super::{Health, UpstreamTls};
 
 /// A group of endpoints that serve the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -29,6 +29,8 @@ pub struct Cluster {
     pub limits: Limits,
     /// When an endpoint gets no requests.
     pub health: Health,
+    /// How its connections are encrypted; `None`: not at all.
+    pub tls: Option<UpstreamTls>,
 }
 
 /// Where a cluster's endpoints come from.

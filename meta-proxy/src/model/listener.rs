@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use codec_api::Options;
 
+use super::DownstreamTls;
+
 /// An address that accepts connections of one protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Listener {
@@ -20,6 +22,8 @@ pub struct Listener {
     pub services: Vec<Service>,
     /// A connection without traffic and without outstanding requests closes after this; `None`: the default.
     pub idle_timeout: Option<Duration>,
+    /// How its connections are encrypted; `None`: not at all.
+    pub tls: Option<DownstreamTls>,
 }
 
 /// One service behind a listener.

@@ -9,6 +9,7 @@ mod health;
 mod listener;
 mod rate_limit;
 mod route;
+mod tls;
 
 pub use cluster::{Cluster, Discovery, Endpoint, Endpoints, HostPort, Limits, LoadBalancing};
 pub use health::{Health, HealthCheck, OutlierDetection};
@@ -18,3 +19,4 @@ pub use route::{
     AttributeMatcher, Matcher, Mirror, Retries, Route, RouteAction, RouteConfiguration, ValueMatcher,
     WeightedCluster,
 };
+pub use tls::{DownstreamTls, Identity, Roots, SubjectName, TlsVersion, Trust, UpstreamTls};

@@ -14,6 +14,7 @@ use codec_api::{Factory, Properties};
 use crate::model;
 use crate::rate_limit::Buckets;
 use crate::route::Table;
+use crate::tls::Downstream;
 use crate::upstream::Settings;
 
 pub use view::{
@@ -44,6 +45,8 @@ pub struct ListenerSpec {
     pub factory: Arc<dyn Factory>,
     /// In the order of the configuration.
     pub services: Vec<ServiceSpec>,
+    /// What its connections are encrypted by; `None`: they are plain.
+    pub tls: Option<Arc<Downstream>>,
 }
 
 /// A service and its routes.

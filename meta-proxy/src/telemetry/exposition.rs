@@ -14,7 +14,7 @@ use super::series::{
     BUCKETS_MS, Counter, EndpointSeries, ListenerSeries, Outcome, RequestSeries, WorkerSeries,
 };
 use codec_api::Status;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 type Read<S> = fn(&S) -> &Counter;
 
@@ -60,6 +60,8 @@ const LISTENER: &[(&str, &str, bool, Read<ListenerSeries>)] = &[
     ("meta_proxy_downstream_stalled", "Connections ended because the client stalled", true, |s| &s.stalled),
     ("meta_proxy_downstream_idle", "Connections ended because they were idle", true, |s| &s.idle),
     ("meta_proxy_downstream_refused", "Connections refused by the listener's cap", true, |s| &s.refused),
+    ("meta_proxy_downstream_tls_handshakes", "TLS handshakes completed", true, |s| &s.tls_handshakes),
+    ("meta_proxy_downstream_tls_failures", "TLS handshakes failed", true, |s| &s.tls_failures),
     ("meta_proxy_downstream_received_bytes", "Bytes received", true, |s| &s.received),
     ("meta_proxy_downstream_sent_bytes", "Bytes sent", true, |s| &s.sent),
 ];
@@ -74,6 +76,7 @@ const ENDPOINT: &[(&str, &str, bool, Read<EndpointSeries>)] = &[
     ("meta_proxy_upstream_connect_failures", "Connection attempts that failed", true, |s| {
         &s.connect_failures
     }),
+    ("meta_proxy_upstream_tls_failures", "Connection attempts that failed in TLS", true, |s| &s.tls_failures),
     (
         "meta_proxy_upstream_reverse_requests",
         "Requests from an endpoint, answered with an error",
@@ -126,7 +129,8 @@ impl Collector for Exposition {
         self.responses(&mut encoder)?;
         self.endpoints(&mut encoder)?;
         self.judged(&mut encoder)?;
-        self.workers(&mut encoder)
+        self.workers(&mut encoder)?;
+        self.tls(&mut encoder)
     }
 }
 
@@ -262,6 +266,34 @@ impl Exposition {
             MetricType::Counter,
         )?;
         count_of(dropped, true).encode(metric)
+    }
+}
+
+impl Exposition {
+    /// Of files of certificates and keys.
+    fn tls(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let tls = self.0.tls();
+        let counts: [(&str, &str, bool, u64); 3] = [
+            ("meta_proxy_tls_reloads", "Changed files put in force", true, tls.reloads.get()),
+            ("meta_proxy_tls_reload_failures", "Changed files not usable", true, tls.reload_failures.get()),
+            ("meta_proxy_tls_stale", "Settings whose files are not usable now", false, tls.stale.get()),
+        ];
+        for (name, help, grows, count) in counts {
+            let metric = encoder.encode_descriptor(name, help, None, kind(grows))?;
+            count_of(count, grows).encode(metric)?;
+        }
+        let name = "meta_proxy_tls_certificate_not_after_seconds";
+        let mut family = encoder.encode_descriptor(
+            name,
+            "When a certificate ends, since 1970",
+            None,
+            MetricType::Gauge,
+        )?;
+        let ends = tls.certificates.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (file, end) in ends {
+            count_of(end.cast_unsigned(), false).encode(family.encode_family(&[("file", &*file)])?)?;
+        }
+        Ok(())
     }
 }
 

@@ -13,6 +13,6 @@ mod trace;
 pub use access_log::{AccessLog, LogEntry, LogTarget};
 pub use exposition::{Judged, JudgedEndpoint};
 pub use registry::{EndpointKey, ListenerKey, RequestKey, Telemetry};
-pub use series::{Counter, EndpointSeries, ListenerSeries, Outcome, RequestSeries, WorkerSeries};
+pub use series::{Counter, EndpointSeries, ListenerSeries, Outcome, RequestSeries, TlsSeries, WorkerSeries};
 pub use standing::{Learned, Standing};
 pub use trace::TraceId;

@@ -8,7 +8,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::access_log::AccessLog;
-use super::series::{EndpointSeries, ListenerSeries, RequestSeries, WorkerSeries};
+use super::series::{EndpointSeries, ListenerSeries, RequestSeries, TlsSeries, WorkerSeries};
 
 /// Methods that a service may have in labels; all further ones are `other`.
 const METHODS_PER_SERVICE: usize = 100;
@@ -51,6 +51,7 @@ type PerWorker<K, S> = HashMap<(usize, K), Arc<S>>;
 pub struct Telemetry {
     series: Mutex<AllSeries>,
     access_log: Option<AccessLog>,
+    tls: TlsSeries,
 }
 
 #[derive(Default)]
@@ -65,12 +66,17 @@ struct AllSeries {
 impl Telemetry {
     /// No series yet; exchanges are logged to `access_log`, if there is one.
     pub fn new(access_log: Option<AccessLog>) -> Self {
-        Self { series: Mutex::default(), access_log }
+        Self { series: Mutex::default(), access_log, tls: TlsSeries::default() }
     }
 
     /// Where exchanges are logged.
     pub fn access_log(&self) -> Option<&AccessLog> {
         self.access_log.as_ref()
+    }
+
+    /// What is counted of the files of certificates and keys.
+    pub fn tls(&self) -> &TlsSeries {
+        &self.tls
     }
 
     /// The request series of `worker` with these labels, or the one it falls under beyond a cap.

@@ -1,7 +1,8 @@
 //! Cells that one worker writes and a scrape reads.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use codec_api::Status;
@@ -19,6 +20,11 @@ impl Counter {
     #[inline]
     pub fn add(&self, count: u64) {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
+    }
+
+    /// Sets it, where it is a number of things that are. The same holds as for [`Counter::add`].
+    pub fn set(&self, count: u64) {
+        self.0.store(count, Ordering::Relaxed);
     }
 
     /// Adds one.
@@ -200,6 +206,8 @@ pub struct EndpointSeries {
     pub connections: Counter,
     /// Connection attempts that failed.
     pub connect_failures: Counter,
+    /// Those that failed in the TLS handshake.
+    pub tls_failures: Counter,
     /// Connections made.
     pub connects: Counter,
     /// Requests that came from the endpoint, which this proxy does not serve.
@@ -225,6 +233,10 @@ pub struct ListenerSeries {
     pub idle: Counter,
     /// Connections refused because the listener had too many.
     pub refused: Counter,
+    /// TLS handshakes completed.
+    pub tls_handshakes: Counter,
+    /// TLS handshakes that failed, or took too long.
+    pub tls_failures: Counter,
     /// Bytes received.
     pub received: Counter,
     /// Bytes sent.
@@ -246,6 +258,19 @@ pub struct WorkerSeries {
     pub retries: Counter,
     /// Requests that were not tried again, since too many others were.
     pub retries_over_budget: Counter,
+}
+
+/// What the main thread counts of the files of certificates and keys.
+#[derive(Debug, Default)]
+pub struct TlsSeries {
+    /// Changed files that were put in force.
+    pub reloads: Counter,
+    /// Changed files that could not be used.
+    pub reload_failures: Counter,
+    /// Settings whose files cannot be used now, so that what they held before is in force.
+    pub stale: Counter,
+    /// When each certificate that is shown ends, in seconds since 1970, by file.
+    pub certificates: Mutex<BTreeMap<String, i64>>,
 }
 
 #[cfg(test)]

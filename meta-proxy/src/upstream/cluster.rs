@@ -12,6 +12,7 @@ use crate::error::Failure;
 use crate::exchange::{End, Exchange};
 use crate::local::Local;
 use crate::model;
+use crate::tls::{Secured, Upstream};
 use crate::wire::Connector;
 
 use super::balance::Balancer;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub properties: &'static Properties,
     /// What all workers together use of its limits.
     pub usage: Arc<Usage>,
+    /// What its connections are encrypted by; `None`: they are plain.
+    pub tls: Option<Arc<Upstream>>,
 }
 
 /// Which endpoint a request goes to.
@@ -94,6 +97,10 @@ impl Cluster {
     pub fn new(settings: Settings, local: &Rc<Local>, connector: &Rc<dyn Connector>) -> Rc<Self> {
         let balancer = Balancer::new(&settings.model.balancing);
         let conduct = settings.factory.conduct();
+        let connector = match &settings.tls {
+            Some(tls) => Rc::new(Secured::new(tls.clone(), connector.clone())),
+            None => connector.clone(),
+        };
         Rc::new(Self {
             sharing: conduct.sharing.unwrap_or(settings.properties.sharing),
             order: conduct.order,
@@ -101,7 +108,7 @@ impl Cluster {
             name: settings.model.name.as_str().into(),
             settings: RefCell::new(settings),
             local: local.clone(),
-            connector: connector.clone(),
+            connector,
             balancer: RefCell::new(balancer),
             endpoints: RefCell::default(),
             judges: Cell::new(false),
@@ -159,10 +166,11 @@ impl Cluster {
         self.endpoints.borrow().iter().map(|endpoint| endpoint.address()).collect()
     }
 
-    /// Whether pools made under `other` serve this cluster as well: they speak the same protocol the same way.
+    /// Whether pools made under `other` serve this cluster as well: they speak the same protocol the same way, to those who
+    /// are believed the same way.
     pub fn keeps_pools(&self, other: &Settings) -> bool {
-        let settings = self.settings.borrow();
-        settings.model.protocol == other.model.protocol && settings.model.options == other.model.options
+        let (own, other) = (&self.settings.borrow().model, &other.model);
+        own.protocol == other.protocol && own.options == other.options && own.tls == other.tls
     }
 
     /// Takes new settings and endpoints. Endpoints that stay keep their connections; those that go finish what they

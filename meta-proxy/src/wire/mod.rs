@@ -20,7 +20,8 @@ pub use inbox::{Inbox, Pace, Reader, WireError};
 pub use waker::WakeSlot;
 pub use write::poll_write_out;
 
-/// A byte stream: TCP, TLS, or in tests a duplex pipe.
+/// A byte stream: TCP, TLS, or in tests a duplex pipe. A write that could not be finished is repeated with the same bytes, or
+/// more, at the front.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
@@ -34,6 +35,11 @@ pub type Connecting = Pin<Box<dyn Future<Output = io::Result<BoxStream>>>>;
 pub trait Connector {
     /// Starts connecting to `address`. The caller bounds the time it takes.
     fn connect(&self, address: SocketAddr) -> Connecting;
+
+    /// What it makes, for people.
+    fn what(&self) -> &'static str {
+        "connection"
+    }
 }
 
 /// How long a connection is quiet before the system asks whether its peer is still there.

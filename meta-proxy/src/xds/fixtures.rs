@@ -19,6 +19,7 @@ use codec_api::{
 };
 use prost::{Message, Name};
 
+use crate::tls::Files;
 use crate::xds::Codecs;
 use crate::xds::convert::{Converted, convert};
 
@@ -105,7 +106,7 @@ pub(crate) fn resource<M: Message + Name>(kind: ResourceType, name: &str, messag
 }
 
 pub(crate) fn convert_good(resource: &Resource) -> Converted {
-    convert(resource, &codecs()).unwrap()
+    convert(resource, &codecs(), &mut Files::unread()).unwrap()
 }
 
 /// Every mistake in `resource`, as `field: message`.
@@ -114,7 +115,7 @@ pub(crate) fn mistakes_of(resource: &Resource) -> Vec<String> {
         assert_eq!((rejection.kind, &rejection.name), (resource.kind, &resource.name));
         format!("{}: {}", rejection.field, rejection.message)
     };
-    convert(resource, &codecs()).unwrap_err().into_iter().map(text).collect()
+    convert(resource, &codecs(), &mut Files::unread()).unwrap_err().rejections.into_iter().map(text).collect()
 }
 
 /// Checks that `resource` is refused for these mistakes and no others.

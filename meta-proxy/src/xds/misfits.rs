@@ -37,14 +37,14 @@ pub(super) fn misfits(
             }
             if !route.request_mutation.is_empty() {
                 let unfit = targets(route).find_map(|target| {
-                    let Cluster { model, factory, properties } = &clusters.get(target)?.value;
+                    let Cluster { model, factory, properties, .. } = &clusters.get(target)?.value;
                     let whom = format!("endpoints of cluster {target}");
                     refusal(&model.protocol, &**factory, properties, (&route.request_mutation, &whom))
                 });
                 tell("request_mutation", unfit);
             }
             if !route.response_mutation.is_empty() {
-                let unfit = listeners().find_map(|Listener { model, factory, properties }| {
+                let unfit = listeners().find_map(|Listener { model, factory, properties, .. }| {
                     let whom = format!("clients of {}", model.name);
                     refusal(&model.protocol, &**factory, properties, (&route.response_mutation, &whom))
                 });
@@ -77,7 +77,7 @@ pub(super) fn misfits(
 
 /// Why no request of a listener's clients can have this attribute, if none can.
 fn without_attribute(listener: &Listener, name: &str) -> Option<String> {
-    let Listener { model, factory, properties } = listener;
+    let Listener { model, factory, properties, .. } = listener;
     let is_known =
         || properties.head.iter().chain([&SOURCE_ADDRESS]).any(|field| field.eq_ignore_ascii_case(name));
     (factory.conduct().has_only_head && !is_known()).then(|| {
@@ -115,7 +115,7 @@ fn keeps_connections(listener: &Listener) -> Option<String> {
 
 /// Why what was sent to a cluster is never sent to another endpoint, if it is not.
 fn without_others(cluster: &Cluster) -> Option<String> {
-    let Cluster { model, factory, properties } = cluster;
+    let Cluster { model, factory, properties, .. } = cluster;
     let conduct = factory.conduct();
     if conduct.sharing.unwrap_or(properties.sharing) == Sharing::PerDownstream {
         return Some(format!(

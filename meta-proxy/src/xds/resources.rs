@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ::xds::{Origin, Rejection};
+use ::xds::{Origin, Rejection, Resource};
 use codec_api::{Factory, Properties};
 
 use crate::model;
 use crate::route::{Regexes, Table};
+use crate::tls::{Downstream, Upstream};
 
 /// A resource in force, and where it came from.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct Listener {
     pub factory: Arc<dyn Factory>,
     /// How its protocol behaves.
     pub properties: &'static Properties,
+    /// What its connections are encrypted by; `None`: they are plain.
+    pub tls: Option<Arc<Downstream>>,
 }
 
 impl fmt::Debug for Listener {
@@ -47,6 +50,8 @@ pub struct Cluster {
     pub factory: Arc<dyn Factory>,
     /// How its protocol behaves.
     pub properties: &'static Properties,
+    /// What its connections are encrypted by; `None`: they are plain.
+    pub tls: Option<Arc<Upstream>>,
 }
 
 impl fmt::Debug for Cluster {
@@ -86,10 +91,12 @@ impl Routes {
 }
 
 /// The newest version of a resource, where it was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Refused {
     /// As the control plane numbers it. An older version may be in force.
     pub version: String,
+    /// The resource, where it is only files that are wrong with it: it is tried again.
+    pub(crate) awaiting: Option<Resource>,
     /// What is wrong with it; never empty.
     pub mistakes: Vec<Rejection>,
 }

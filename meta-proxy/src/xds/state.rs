@@ -7,8 +7,12 @@ use ::xds::{Ack, Rejection, Resource, ResourceType, Update};
 
 use crate::model;
 use crate::route::Table;
+use crate::tls::Files;
 use crate::xds::convert::{Converted, convert};
 use crate::xds::{Cluster, Codecs, Entry, Listener, Refused, Routes, misfits};
+
+/// Resources refused for their files that are tried again at a time.
+const RETRIES: usize = 64;
 
 /// The resources in force, by type and name.
 ///
@@ -21,6 +25,8 @@ pub struct State {
     clusters: BTreeMap<String, Entry<Cluster>>,
     endpoints: BTreeMap<String, Entry<Arc<model::Endpoints>>>,
     refused: BTreeMap<(ResourceType, String), Refused>,
+    /// The one that was tried again last.
+    tried_last: Option<(ResourceType, String)>,
     /// What routes ask for and codecs cannot do.
     misfits: Vec<Rejection>,
 }
@@ -29,9 +35,9 @@ impl State {
     /// Takes over what is good of `update` and tells what is not. First everything is converted, then everything that
     /// was accepted is put in force at once. A resource that is removed and changed in the same update is there after
     /// it; of several with the same type and name the last counts.
-    pub fn apply(&mut self, update: &Update, codecs: &Codecs) -> Ack {
+    pub fn apply(&mut self, update: &Update, codecs: &Codecs, files: &mut Files) -> Ack {
         let converted: Vec<_> =
-            update.changed.iter().map(|resource| (resource, convert(resource, codecs))).collect();
+            update.changed.iter().map(|resource| (resource, convert(resource, codecs, files))).collect();
         for (kind, name) in &update.removed {
             self.remove(*kind, name);
         }
@@ -43,15 +49,43 @@ impl State {
                     self.refused.remove(&key);
                     self.put(resource, value);
                 }
-                Err(mistakes) => {
-                    rejected.extend_from_slice(&mistakes);
-                    self.refused.insert(key, Refused { version: resource.version.clone(), mistakes });
+                Err(wrong) => {
+                    rejected.extend_from_slice(&wrong.rejections);
+                    let awaiting = wrong.is_of_files.then(|| resource.clone());
+                    let (version, mistakes) = (resource.version.clone(), wrong.rejections);
+                    self.refused.insert(key, Refused { version, awaiting, mistakes });
                 }
             }
         }
         self.compile_tables();
         rejected.extend(self.judge_routes());
         Ack { rejected }
+    }
+
+    /// Tries again what was refused for its files alone, at most [`RETRIES`] resources in turn. Tells which of them are in force
+    /// now.
+    pub fn try_again(&mut self, codecs: &Codecs, files: &mut Files) -> Vec<(ResourceType, String)> {
+        let last = self.tried_last.take();
+        let is_later = |key: &(ResourceType, String)| last.as_ref().is_none_or(|last| key > last);
+        let awaiting = || self.refused.iter().filter_map(|(key, one)| Some((key, one.awaiting.as_ref()?)));
+        let later = awaiting().filter(|(key, _)| is_later(key));
+        let earlier = awaiting().filter(|(key, _)| !is_later(key));
+        let tried: Vec<_> =
+            later.chain(earlier).take(RETRIES).map(|(key, one)| (key.clone(), one.clone())).collect();
+        self.tried_last = tried.last().map(|(key, _)| key.clone());
+        let mut mended = Vec::new();
+        for (key, resource) in tried {
+            if let Ok(value) = convert(&resource, codecs, files) {
+                self.refused.remove(&key);
+                self.put(&resource, value);
+                mended.push(key);
+            }
+        }
+        if !mended.is_empty() {
+            self.compile_tables();
+            self.judge_routes();
+        }
+        mended
     }
 
     /// Sees to it that routes which ask for what a codec cannot do say so instead of serving, and tells those that have

@@ -8,6 +8,7 @@ use ::xds::v1::attribute_matcher::Matcher::{Exact, Regex};
 use ::xds::{Origin, Resource, ResourceType, Update, v1};
 
 use crate::model::RouteAction;
+use crate::tls::Files;
 use crate::xds::State;
 use crate::xds::fixtures::{
     assignment, cluster, codecs, lb_endpoint, listener, matcher, meta_proxy, options, policy, resource,
@@ -47,12 +48,16 @@ fn state(resources: Vec<Resource>) -> State {
 
 /// Applies changed resources and tells the refusals.
 fn change(state: &mut State, changed: Vec<Resource>) -> Vec<String> {
-    let ack = state.apply(&Update { changed, removed: vec![] }, &codecs());
+    let ack = state.apply(&Update { changed, removed: vec![] }, &codecs(), &mut Files::unread());
     ack.rejected.iter().map(ToString::to_string).collect()
 }
 
 fn remove(state: &mut State, kind: ResourceType, name: &str) {
-    let ack = state.apply(&Update { changed: vec![], removed: vec![(kind, name.to_owned())] }, &codecs());
+    let ack = state.apply(
+        &Update { changed: vec![], removed: vec![(kind, name.to_owned())] },
+        &codecs(),
+        &mut Files::unread(),
+    );
     assert!(ack.rejected.is_empty());
 }
 
@@ -391,6 +396,6 @@ fn what_is_removed_is_gone_unless_the_same_update_brings_it() {
     assert_eq!((state.listeners().len(), state.routes().len(), state.endpoints().len()), (0, 0, 0));
     let update =
         Update { changed: vec![orders_cluster()], removed: vec![(ResourceType::Cluster, "c".to_owned())] };
-    assert!(state.apply(&update, &codecs()).rejected.is_empty());
+    assert!(state.apply(&update, &codecs(), &mut Files::unread()).rejected.is_empty());
     assert_eq!(state.clusters().len(), 1);
 }

@@ -24,8 +24,13 @@ pub struct Actor {
 }
 
 impl Actor {
-    pub(super) fn new(stream: DuplexStream) -> Self {
+    pub fn new(stream: DuplexStream) -> Self {
         Self { stream, unread: Vec::new(), heard: VecDeque::new() }
+    }
+
+    /// What it speaks on, to put something in between.
+    pub fn into_stream(self) -> DuplexStream {
+        self.stream
     }
 
     pub async fn send(&mut self, frame: &Frame) {
@@ -177,6 +182,13 @@ impl Actor {
     /// Goes in the middle of a message: one that closes between two may still read its answers.
     pub async fn vanishes(mut self) {
         self.send_bytes(&Frame::request(0, "cut").encode()[..7]).await;
+    }
+
+    /// Waits for the other side to close, whatever it says until then.
+    pub async fn sees_garbage_and_the_end(&mut self) {
+        let mut heard = Vec::new();
+        let read = timeout(PATIENCE, self.stream.read_to_end(&mut heard)).await.expect("in time");
+        assert!(read.is_ok(), "{read:?}");
     }
 
     /// Waits for the other side to close, with nothing more to say.

@@ -19,8 +19,10 @@ use meta_proxy::rate_limit::Buckets;
 use meta_proxy::route::Table;
 use meta_proxy::snapshot::{ClusterSpec, ListenerSpec, RoutesSpec, ServiceSpec, Snapshot};
 use meta_proxy::telemetry::{AccessLog, Outcome, Telemetry};
+use meta_proxy::tls::{Downstream, Upstream};
 use meta_proxy::upstream::Settings;
 use meta_proxy::wire::{BoxStream, Connecting, Connector};
+use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -93,6 +95,10 @@ pub struct World {
     pub upstream_order: Order,
     /// Each client has upstream connections of its own.
     pub dedicated: bool,
+    /// What clients' connections are encrypted by.
+    pub downstream_tls: Option<Arc<Downstream>>,
+    /// What connections to endpoints are encrypted by.
+    pub upstream_tls: Option<Arc<Upstream>>,
     endpoints: Rc<Endpoints>,
     clusters: BTreeMap<String, Vec<SocketAddr>>,
     usage: RefCell<HashMap<String, Settings>>,
@@ -132,6 +138,8 @@ impl World {
             conduct: Conduct::default(),
             upstream_order: Order::ById,
             dedicated: false,
+            downstream_tls: None,
+            upstream_tls: None,
             endpoints,
             clusters: BTreeMap::new(),
             usage: RefCell::default(),
@@ -274,6 +282,7 @@ impl World {
             options: Options::default(),
             services: vec![service.clone()],
             idle_timeout: self.idle_timeout,
+            tls: self.downstream_tls.as_ref().map(|tls| tls.settings().clone()),
         };
         let mut known = self.buckets.borrow_mut();
         let buckets =
@@ -292,6 +301,7 @@ impl World {
                 model: service,
                 routes: Some(RoutesSpec { model, table, buckets }),
             }],
+            tls: self.downstream_tls.clone(),
         };
         let mut snapshot = Snapshot::default();
         snapshot.listeners.insert("front".to_owned(), Arc::new(spec));
@@ -316,13 +326,15 @@ impl World {
             idle_timeout: self.upstream_idle_timeout,
             limits: self.limits,
             health: self.health.clone(),
+            tls: self.upstream_tls.as_ref().map(|tls| tls.settings().clone()),
         };
         let mut conduct = self.conduct;
         conduct.order = self.upstream_order;
         let factory = Arc::new(Tiny { conduct });
         let mut known = self.usage.borrow_mut();
         let usage = known.get(name).map(|settings| settings.usage.clone()).unwrap_or_default();
-        let settings = Settings { model: Arc::new(model), factory, properties: &PROPERTIES, usage };
+        let tls = self.upstream_tls.clone();
+        let settings = Settings { model: Arc::new(model), factory, properties: &PROPERTIES, usage, tls };
         known.insert(name.to_owned(), settings.clone());
         settings
     }
@@ -334,19 +346,24 @@ impl World {
 
     /// The same, at this address.
     pub fn client_from(&self, address: SocketAddr) -> Actor {
-        Self::client_of(&self.worker, address)
+        Actor::new(Self::connection_of(&self.worker, address, PIPE))
     }
 
     /// The same, served by worker number `number`, of which the first has the number 0.
     pub fn client_of_worker(&self, number: usize) -> Actor {
         let worker = number.checked_sub(1).map_or(&self.worker, |place| &self.others[place]);
-        Self::client_of(worker, endpoint_address(9))
+        Actor::new(Self::connection_of(worker, endpoint_address(9), PIPE))
     }
 
-    fn client_of(worker: &Rc<Worker>, address: SocketAddr) -> Actor {
-        let (ours, theirs) = tokio::io::duplex(PIPE);
+    /// A connection to the listener that holds this many bytes each way.
+    pub fn connection(&self, bytes: usize) -> DuplexStream {
+        Self::connection_of(&self.worker, endpoint_address(9), bytes)
+    }
+
+    fn connection_of(worker: &Rc<Worker>, address: SocketAddr, bytes: usize) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(bytes);
         worker.serve("front", Box::new(theirs), address, Seat::default());
-        Actor::new(ours)
+        ours
     }
 
     /// How many exchanges ended with these flags.

@@ -137,6 +137,7 @@ fn snapshot(arguments: &Arguments, talk: Talk) -> Result<Snapshot, String> {
         options: Options::default(),
         services: vec![service.clone()],
         idle_timeout: None,
+        tls: None,
     };
     let cluster = Cluster {
         name: "all".to_owned(),
@@ -148,6 +149,7 @@ fn snapshot(arguments: &Arguments, talk: Talk) -> Result<Snapshot, String> {
         idle_timeout: None,
         limits: Limits::default(),
         health: Health::default(),
+        tls: None,
     };
     let spec = ListenerSpec {
         model: Arc::new(listener),
@@ -155,12 +157,14 @@ fn snapshot(arguments: &Arguments, talk: Talk) -> Result<Snapshot, String> {
         properties,
         factory: factory(Side::Downstream)?,
         services: vec![ServiceSpec { model: service, routes: Some(RoutesSpec { model, table, buckets }) }],
+        tls: None,
     };
     let settings = Settings {
         model: Arc::new(cluster),
         factory: factory(Side::Upstream)?,
         properties,
         usage: Arc::default(),
+        tls: None,
     };
     Ok(Snapshot {
         listeners: BTreeMap::from([("front".to_owned(), Arc::new(spec))]),

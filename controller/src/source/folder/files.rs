@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::object::{AnyObject, Key, Location};
+use crate::object::{AnyObject, Key, Location, Unread};
 use crate::source::document::Documents;
 use crate::source::{Batch, yaml};
 use crate::status::{Diagnostic, Severity};
@@ -37,6 +37,7 @@ struct File {
     digest: Option<u128>,
     objects: Vec<AnyObject>,
     broken: Vec<Key>,
+    unread: Vec<Unread>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -115,6 +116,7 @@ impl Files {
             }
         }
         let broken: BTreeSet<&Key> = self.files.values().flat_map(|file| &file.broken).collect();
+        batch.unread = self.files.values().flat_map(|file| &file.unread).cloned().collect();
         batch.broken = broken.into_iter().filter(|key| !seen.contains_key(key)).cloned().collect();
         batch
     }
@@ -126,6 +128,7 @@ impl File {
         if !documents.incomplete || is_new {
             self.objects = documents.objects;
             self.broken = documents.broken;
+            self.unread = documents.unread;
             return;
         }
         // What the file means as a whole is unclear, so nothing in it changes until it is clear again.

@@ -10,7 +10,7 @@ use crds::Status;
 use crds::istio::Labels;
 use crds::kubernetes::{EndpointSliceSpec, ZONE_LABEL};
 
-use crate::object::{AnyObject, Key, Object};
+use crate::object::{AnyObject, Key, Object, Unread};
 use crate::source::Batch;
 use crate::status::Diagnostic;
 
@@ -34,6 +34,8 @@ pub(super) struct Entry {
     pub(super) key: Key,
     /// `None` where it cannot be read.
     pub(super) object: Option<AnyObject>,
+    /// Where it cannot be read: whose clients it wants to be encrypted.
+    pub(super) unread: Option<Unread>,
     /// What there is to say about reading it.
     pub(super) diagnostics: Vec<Diagnostic>,
     pub(super) generation: Option<i64>,
@@ -259,7 +261,10 @@ impl Store {
                     batch.objects.push(resolved.clone());
                 }
                 Some(object) => batch.objects.push(object.clone()),
-                None => batch.broken.push(entry.key.clone()),
+                None => {
+                    batch.unread.extend(entry.unread.clone());
+                    batch.broken.push(entry.key.clone());
+                }
             }
         }
         batch

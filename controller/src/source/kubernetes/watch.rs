@@ -242,6 +242,7 @@ pub(super) fn read(kind: Kind, object: DynamicObject) -> Option<Entry> {
     Some(Entry {
         key: Key { kind, namespace, name },
         object: documents.objects.pop(),
+        unread: documents.unread.pop(),
         diagnostics: documents.diagnostics,
         generation,
         uid,

@@ -10,6 +10,7 @@ mod health;
 mod page;
 mod target;
 mod text;
+mod tls;
 
 use serde::Serialize;
 
@@ -57,6 +58,9 @@ pub struct Explained {
     /// Where it is bound, or why it is not; `None`: nothing runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bound: Option<String>,
+    /// How connections from clients are encrypted; `None`: not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
     /// The service's host.
     pub service: String,
     /// What tells it from others behind the same address: an attribute and its value.
@@ -133,6 +137,7 @@ pub fn explain(sight: &Sight<'_>, question: &Question) -> Result<Explained, Unan
         protocol: model.protocol.clone(),
         from: origin(listener, 0),
         bound: sight.live.as_ref().map(|(published, _)| bound(published, &model.name)),
+        tls: model.tls.as_ref().map(tls::downstream),
         service: service.host.clone(),
         told_by: told_by
             .filter(|_| model.services.len() > 1)

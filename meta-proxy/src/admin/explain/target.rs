@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::admin::Published;
 use crate::model::{self, Discovery, Limits, LoadBalancing};
 
-use super::{Sight, health};
+use super::{Sight, health, tls};
 
 /// Endpoints of a cluster that are named.
 pub const ENDPOINTS_SHOWN: usize = 1000;
@@ -30,6 +30,9 @@ pub struct Target {
     /// How an endpoint is chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balancing: Option<String>,
+    /// How its connections are encrypted; `None`: not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
     /// By what its endpoints are judged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub judged: Vec<String>,
@@ -82,6 +85,7 @@ pub(super) fn target(sight: &Sight<'_>, name: &str, weight: Option<u32>) -> Targ
         subset: subset.filter(|subset| !subset.is_empty()),
         is_known: known.is_some(),
         balancing: None,
+        tls: None,
         judged: Vec::new(),
         limits: Vec::new(),
         dns: Vec::new(),
@@ -96,6 +100,7 @@ pub(super) fn target(sight: &Sight<'_>, name: &str, weight: Option<u32>) -> Targ
 
 fn describe(sight: &Sight<'_>, model: &model::Cluster, target: &mut Target) {
     target.balancing = Some(balancing(&model.balancing));
+    target.tls = model.tls.as_ref().map(tls::upstream);
     target.judged = health::policies(&model.health);
     target.limits = limits(&model.limits);
     if let Discovery::Dns(names) = &model.discovery {

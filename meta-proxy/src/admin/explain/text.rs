@@ -14,6 +14,9 @@ impl Display for Explained {
         if let Some(bound) = &self.bound {
             writeln!(f, "bound     {bound}")?;
         }
+        if let Some(tls) = &self.tls {
+            writeln!(f, "tls       {tls}")?;
+        }
         if let Some((name, is)) = &self.told_by {
             writeln!(f, "service   {}, by {name} {is:?}", self.service)?;
         }
@@ -78,7 +81,7 @@ fn write_target(f: &mut Formatter<'_>, what: &str, target: &Target, share: &str)
     if let Some(balancing) = &target.balancing {
         writeln!(f, "{GOES_ON}{balancing}")?;
     }
-    for policy in &target.judged {
+    for policy in target.tls.iter().chain(&target.judged) {
         writeln!(f, "{GOES_ON}{policy}")?;
     }
     if !target.limits.is_empty() {

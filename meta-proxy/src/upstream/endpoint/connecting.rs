@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use crate::error::Failure;
 use crate::exchange::End;
+use crate::tls::HandshakeError;
 use crate::upstream::cluster::{Call, Cluster};
 use crate::upstream::connection::{Connection, Purpose, Role};
 use crate::upstream::limits::Permit;
@@ -107,15 +108,14 @@ impl Endpoint {
         let permit = cluster.permit_connection()?;
         self.connecting.borrow_mut().push(purpose.clone());
         let limit = cluster.settings().model.connect_timeout;
-        let attempt = timeout(limit, cluster.connector().connect(self.address));
+        let (what, attempt) = (cluster.connector().what(), cluster.connector().connect(self.address));
+        let attempt = timeout(limit, attempt);
         let (endpoint, cluster) = (self.clone(), cluster.clone());
         tokio::task::spawn_local(async move {
             let stream = match attempt.await {
                 Ok(Ok(stream)) => Ok(stream),
                 Ok(Err(error)) => Err(error),
-                Err(_) => {
-                    Err(io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {limit:?}")))
-                }
+                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no {what} within {limit:?}"))),
             };
             cluster.local().tick();
             let place = endpoint.connecting.borrow().iter().position(|other| other.is(&purpose));
@@ -125,6 +125,9 @@ impl Endpoint {
                 Err(error) => {
                     drop(permit);
                     cluster.connection_ended();
+                    if HandshakeError::is_cause_of(&error) {
+                        endpoint.series.tls_failures.inc();
+                    }
                     endpoint.failed_to_connect(&cluster, &purpose, &error.to_string());
                 }
             }

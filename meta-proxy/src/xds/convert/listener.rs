@@ -4,27 +4,36 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ::xds::Resource;
+use ::xds::envoy::envoy::config::core::v3 as core;
 use ::xds::envoy::envoy::config::listener::v3 as pb;
 use ::xds::v1;
 use codec_api::{Properties, Side};
 
 use crate::model;
+use crate::tls::Files;
 use crate::xds::convert::mistakes::{Mistakes, refuse_rest};
 use crate::xds::convert::read::{
     check_name, configure, decode, decode_body, positive_duration, socket_address,
 };
+use crate::xds::convert::tls;
 use crate::xds::{Codecs, Listener};
 
 /// Services that one listener may have.
 pub const SERVICES_LIMIT: usize = 10_000;
 
 /// Converts a listener.
-pub(crate) fn convert(resource: &Resource, codecs: &Codecs, mistakes: &mut Mistakes) -> Option<Listener> {
+pub(crate) fn convert(
+    resource: &Resource,
+    (codecs, files): (&Codecs, &mut Files),
+    mistakes: &mut Mistakes,
+) -> Option<Listener> {
     let mut message: pb::Listener = decode_body(resource, mistakes)?;
     check_name(resource, "name", &std::mem::take(&mut message.name), mistakes);
     let address = socket_address(message.address.take(), "address", mistakes);
-    let filter = only_filter(std::mem::take(&mut message.filter_chains), mistakes);
+    let (filter, socket) = only_filter(std::mem::take(&mut message.filter_chains), mistakes);
     refuse_unserved(message, mistakes);
+    let is_secured = socket.is_some();
+    let tls = tls::downstream(socket, files, mistakes);
 
     let filter = filter?;
     let configured = configure(&filter.protocol, filter.options, Side::Downstream, codecs, mistakes);
@@ -34,6 +43,9 @@ pub(crate) fn convert(resource: &Resource, codecs: &Codecs, mistakes: &mut Mista
     let idle_timeout = positive_duration(filter.idle_timeout, "idle_timeout", mistakes);
 
     let configured = configured?;
+    if is_secured && tls.is_none() {
+        return None;
+    }
     let properties = configured.protocol.properties();
     let model = model::Listener {
         name: resource.name.clone(),
@@ -42,8 +54,9 @@ pub(crate) fn convert(resource: &Resource, codecs: &Codecs, mistakes: &mut Mista
         options: configured.options,
         services,
         idle_timeout,
+        tls: tls.as_ref().map(|tls| tls.settings().clone()),
     };
-    Some(Listener { model: Arc::new(model), factory: configured.factory, properties })
+    Some(Listener { model: Arc::new(model), factory: configured.factory, properties, tls })
 }
 
 fn refuse_unserved(mut message: pb::Listener, mistakes: &mut Mistakes) {
@@ -93,10 +106,16 @@ fn refuse_unserved(mut message: pb::Listener, mistakes: &mut Mistakes) {
     }
 }
 
-/// Our filter, which must be the only one of the only filter chain.
-fn only_filter(chains: Vec<pb::FilterChain>, mistakes: &mut Mistakes) -> Option<v1::MetaProxy> {
-    let mut chain = only(chains, "filter_chains", "filter chain", mistakes)?;
+/// Our filter, which must be the only one of the only filter chain, and how its connections are encrypted.
+fn only_filter(
+    chains: Vec<pb::FilterChain>,
+    mistakes: &mut Mistakes,
+) -> (Option<v1::MetaProxy>, Option<core::TransportSocket>) {
+    let Some(mut chain) = only(chains, "filter_chains", "filter chain", mistakes) else {
+        return (None, None);
+    };
     let filters = std::mem::take(&mut chain.filters);
+    let socket = chain.transport_socket.take();
     // These describe the chain to people and other readers.
     (chain.name, chain.metadata) = (String::new(), None);
     let at = "filter_chains[0]";
@@ -106,10 +125,14 @@ fn only_filter(chains: Vec<pb::FilterChain>, mistakes: &mut Mistakes) -> Option<
             chain,
             at,
             mistakes,
-            [filter_chain_match, use_proxy_proto, transport_socket, transport_socket_connect_timeout]
+            [filter_chain_match, use_proxy_proto, transport_socket_connect_timeout]
         );
     }
-    let filter = only(filters, "filter_chains[0].filters", "filter", mistakes)?;
+    let filter = only(filters, "filter_chains[0].filters", "filter", mistakes);
+    (filter.and_then(|filter| our_filter(filter, mistakes)), socket)
+}
+
+fn our_filter(filter: pb::Filter, mistakes: &mut Mistakes) -> Option<v1::MetaProxy> {
     let at = "filter_chains[0].filters[0].typed_config";
     match filter.config_type {
         Some(pb::filter::ConfigType::TypedConfig(any)) => decode(&any, at, mistakes),
@@ -317,10 +340,6 @@ mod tests {
 
     #[test]
     fn what_a_listener_would_ignore_is_refused() {
-        let tls = |l: &mut pb::Listener| {
-            l.filter_chains[0].transport_socket = Some(core::TransportSocket::default());
-        };
-        refused(with_listener(tls), &["filter_chains[0].transport_socket: not supported yet"]);
         refused(with_listener(|l| l.stat_prefix = "p".to_owned()), &["stat_prefix: not supported yet"]);
         let inspector = |l: &mut pb::Listener| l.listener_filters.push(pb::ListenerFilter::default());
         refused(with_listener(inspector), &["listener_filters: not supported yet"]);

@@ -12,6 +12,8 @@ pub const MISTAKES_LIMIT: usize = 50;
 pub(crate) struct Mistakes {
     list: Vec<(String, String)>,
     more: usize,
+    /// How many are of files that the resource names.
+    of_files: usize,
 }
 
 impl Mistakes {
@@ -22,6 +24,17 @@ impl Mistakes {
         } else {
             self.more += 1;
         }
+    }
+
+    /// Notes that a file which `field` names is wrong: it may be mended without another version of the resource.
+    pub(crate) fn add_of_file(&mut self, field: impl fmt::Display, message: impl Into<String>) {
+        self.of_files += 1;
+        self.add(field, message);
+    }
+
+    /// Whether there are mistakes, and all are of files.
+    pub(crate) fn are_of_files(&self) -> bool {
+        self.of_files > 0 && self.of_files == self.list.len() + self.more
     }
 
     /// Notes that `field` would have no effect.

@@ -14,12 +14,14 @@ mod rate_limit;
 mod read;
 mod retries;
 mod routes;
+mod tls;
 
 use std::sync::Arc;
 
 use ::xds::{Rejection, Resource, ResourceType};
 
 use crate::model;
+use crate::tls::Files;
 use crate::xds::convert::mistakes::Mistakes;
 use crate::xds::{Cluster, Codecs, Listener, Routes};
 
@@ -36,6 +38,7 @@ pub use routes::{
     CLUSTERS_PER_ROUTE_LIMIT, MATCHERS_PER_ROUTE_LIMIT, MUTATION_NAME_LIMIT, MUTATION_VALUE_LIMIT,
     MUTATIONS_PER_ROUTE_LIMIT, ROUTES_LIMIT,
 };
+pub use tls::{PATH_LIMIT, SUBJECT_NAMES_LIMIT};
 
 /// A resource in the proxy's words.
 #[derive(Debug)]
@@ -46,21 +49,34 @@ pub(crate) enum Converted {
     Endpoints(Arc<model::Endpoints>),
 }
 
+/// Everything that is wrong with a resource.
+#[derive(Debug)]
+pub(crate) struct Wrong {
+    pub(crate) rejections: Vec<Rejection>,
+    /// It is only files that are wrong: the same version may be right when they are looked at again.
+    pub(crate) is_of_files: bool,
+}
+
 /// Converts `resource`, or tells everything that is wrong with it.
-pub(crate) fn convert(resource: &Resource, codecs: &Codecs) -> Result<Converted, Vec<Rejection>> {
+pub(crate) fn convert(resource: &Resource, codecs: &Codecs, files: &mut Files) -> Result<Converted, Wrong> {
     let mut mistakes = Mistakes::default();
     if resource.name.is_empty() {
         mistakes.add("name", "must not be empty");
     }
     let converted = match resource.kind {
-        ResourceType::Listener => listener::convert(resource, codecs, &mut mistakes).map(Converted::Listener),
+        ResourceType::Listener => {
+            listener::convert(resource, (codecs, files), &mut mistakes).map(Converted::Listener)
+        }
         ResourceType::Routes => routes::convert(resource, &mut mistakes).map(Converted::Routes),
-        ResourceType::Cluster => cluster::convert(resource, codecs, &mut mistakes).map(Converted::Cluster),
+        ResourceType::Cluster => {
+            cluster::convert(resource, (codecs, files), &mut mistakes).map(Converted::Cluster)
+        }
         ResourceType::Endpoints => endpoints::convert(resource, &mut mistakes).map(Converted::Endpoints),
     };
+    let is_of_files = mistakes.are_of_files();
     let rejections = mistakes.into_rejections(resource);
     if !rejections.is_empty() {
-        return Err(rejections);
+        return Err(Wrong { rejections, is_of_files });
     }
     Ok(converted.expect("a conversion without a result has a mistake"))
 }

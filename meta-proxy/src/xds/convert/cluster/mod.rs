@@ -17,9 +17,11 @@ use ::xds::{CLUSTER_POLICY_KEY, Resource, v1};
 use codec_api::Side;
 
 use crate::model::{self, Discovery, HostPort, Limits};
+use crate::tls::Files;
 use crate::xds::convert::endpoints::usable;
 use crate::xds::convert::mistakes::{Mistakes, refuse_rest, take_set};
 use crate::xds::convert::read::{check_name, configure, decode, decode_body, host_port, positive_duration};
+use crate::xds::convert::tls;
 use crate::xds::{Cluster, Codecs};
 
 pub use balancing::HASH_ATTRIBUTE_LIMIT;
@@ -31,7 +33,11 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const HOST_LIMIT: usize = 253;
 
 /// Converts a cluster.
-pub(crate) fn convert(resource: &Resource, codecs: &Codecs, mistakes: &mut Mistakes) -> Option<Cluster> {
+pub(crate) fn convert(
+    resource: &Resource,
+    (codecs, files): (&Codecs, &mut Files),
+    mistakes: &mut Mistakes,
+) -> Option<Cluster> {
     let mut message: pb::Cluster = decode_body(resource, mistakes)?;
     check_name(resource, "name", &std::mem::take(&mut message.name), mistakes);
     let discovery = discovery(&mut message, &resource.name, mistakes);
@@ -41,7 +47,10 @@ pub(crate) fn convert(resource: &Resource, codecs: &Codecs, mistakes: &mut Mista
     let hash_attribute = policy.as_ref().map(|policy| policy.hash_attribute.clone());
     let balancing = balancing::read(&mut message, hash_attribute, mistakes);
     let mut health = health::read(&mut message, mistakes);
+    let socket = message.transport_socket.take();
     refuse_unserved(message, mistakes);
+    let is_secured = socket.is_some();
+    let tls = tls::upstream(socket, files, mistakes);
 
     let policy = policy?;
     let configured = configure(&policy.protocol, policy.options, Side::Upstream, codecs, mistakes);
@@ -49,6 +58,9 @@ pub(crate) fn convert(resource: &Resource, codecs: &Codecs, mistakes: &mut Mista
     let configured = configured?;
     let properties = configured.protocol.properties();
     health.checks = health::checks(policy.health_check, properties, &policy.protocol, mistakes);
+    if is_secured && tls.is_none() {
+        return None;
+    }
     let model = model::Cluster {
         name: resource.name.clone(),
         protocol: policy.protocol,
@@ -59,8 +71,9 @@ pub(crate) fn convert(resource: &Resource, codecs: &Codecs, mistakes: &mut Mista
         idle_timeout,
         limits,
         health,
+        tls: tls.as_ref().map(|tls| tls.settings().clone()),
     };
-    Some(Cluster { model: Arc::new(model), factory: configured.factory, properties })
+    Some(Cluster { model: Arc::new(model), factory: configured.factory, properties, tls })
 }
 
 fn refuse_unserved(message: pb::Cluster, mistakes: &mut Mistakes) {
@@ -97,7 +110,6 @@ fn refuse_unserved(message: pb::Cluster, mistakes: &mut Mistakes) {
                 cleanup_interval,
                 upstream_bind_config,
                 lb_subset_config,
-                transport_socket,
                 protocol_selection,
                 upstream_connection_options,
                 close_connections_on_host_health_failure,

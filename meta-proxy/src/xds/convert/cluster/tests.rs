@@ -54,6 +54,7 @@ fn a_cluster_that_says_little_has_defaults() {
         idle_timeout: None,
         limits: Limits::default(),
         health: Health { panic_threshold: 50, ..Health::default() },
+        tls: None,
     };
     assert_eq!(good(&with(|_| {})), expected);
 }
@@ -294,13 +295,12 @@ fn a_cluster_has_a_policy_that_its_codec_accepts() {
 #[test]
 fn what_a_cluster_would_ignore_is_refused() {
     let resource = with(|cluster| {
-        cluster.transport_socket = Some(core::TransportSocket::default());
         cluster.health_checks = vec![core::HealthCheck::default()];
         cluster.dns_lookup_family = parts::DnsLookupFamily::V6Only.into();
         cluster.typed_extension_protocol_options.insert("k".to_owned(), Any::default());
     });
     let fields =
-        ["health_checks", "typed_extension_protocol_options", "dns_lookup_family", "transport_socket"];
+        ["health_checks", "typed_extension_protocol_options", "dns_lookup_family", "upstream_bind_config"];
     let expected = fields.map(|field| format!("{field}: not supported yet"));
     refused(resource, &expected.each_ref().map(String::as_str));
 }
