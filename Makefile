@@ -2,8 +2,10 @@
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 BIN := $(TARGET)/release
-JAVA_PEER := tests/interop/dubbo-java
-JAR := $(JAVA_PEER)/target/dubbo-interop.jar
+# Apache Dubbo in three versions, and dubbo-go.
+DUBBO := tests/interop/dubbo
+DUBBO_JARS := $(patsubst %,$(DUBBO)-java/target/%/dubbo-interop.jar,dubbo3 dubbo27 dubbo26)
+DUBBO_GO := $(DUBBO)-go/target/dubbo-interop
 # Apache Thrift's libraries: Python, Node, Go, Java.
 THRIFT := tests/interop/thrift
 PYTHON := $(THRIFT)-python/target/venv/bin/thrift-installed
@@ -72,9 +74,12 @@ check: ## Type-check everything, tests included
 release: ## Build the release binaries: metactl, dubbo-isolation, bench
 	cargo build --release $(RELEASE)
 
-interop: $(JAR) $(PYTHON) $(NODE) $(GO) $(THRIFT_JAR) $(REDIS_CLIENTS) $(EXAMPLE_JARS) ## Build the peers on other people's own libraries: Dubbo, Thrift, Redis, bRPC, tRPC
-$(JAR): $(JAVA_PEER)/pom.xml $(shell find $(JAVA_PEER)/src -type f) | tools
-	cd $(JAVA_PEER) && mvn -q -B package
+interop: $(DUBBO_JARS) $(DUBBO_GO) $(PYTHON) $(NODE) $(GO) $(THRIFT_JAR) $(REDIS_CLIENTS) $(EXAMPLE_JARS) ## Build the peers on other people's own libraries: Dubbo, Thrift, Redis, bRPC, tRPC
+$(DUBBO_JARS): $(DUBBO)-java/pom.xml $(shell find $(DUBBO)-java/src -type f) | tools
+	cd $(DUBBO)-java && mvn -q -B -P$(notdir $(patsubst %/,%,$(dir $@))) package
+	touch $@
+$(DUBBO_GO): $(shell find $(DUBBO)-go -name '*.go' -o -name 'go.*') | tools
+	cd $(DUBBO)-go && go build -o target/dubbo-interop .
 	touch $@
 $(PYTHON): $(THRIFT)-python/requirements.txt | tools
 	python3 -m venv $(THRIFT)-python/target/venv
@@ -119,5 +124,5 @@ tools: ## Install what tests need and this machine lacks: Java, Maven, Python, N
 
 clean: ## Remove what was built
 	cargo clean
-	rm -rf $(JAVA_PEER)/target $(THRIFT)-python/target $(THRIFT)-node/node_modules $(THRIFT)-go/target $(THRIFT)-java/target $(dir $(EXAMPLE_JARS))
+	rm -rf $(DUBBO)-java/target $(DUBBO)-go/target $(THRIFT)-python/target $(THRIFT)-node/node_modules $(THRIFT)-go/target $(THRIFT)-java/target $(dir $(EXAMPLE_JARS))
 	rm -rf $(REDIS)-python/target $(REDIS)-node/node_modules $(REDIS)-go/target $(REDIS)-java/target

@@ -17,6 +17,6 @@ pub mod calls;
 pub mod wire;
 pub mod admin;
 pub mod command;
-pub mod java;
+pub mod dubbo;
 pub mod libraries;
 pub mod eventually;

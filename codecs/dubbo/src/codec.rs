@@ -16,13 +16,17 @@ use crate::body;
 use crate::edit::{Editor, Patches};
 use crate::frame::{EVENT, HEADER, Header, ID_AT, REQUEST, TWO_WAY};
 use crate::head::{self, Context, DUBBO};
-use crate::serialization::{self, Event};
+use crate::reply::Era;
+use crate::serialization::{self, Event, HESSIAN2};
 use crate::settings::{Callbacks, Settings};
 use crate::{reply, status};
 
 /// How the names of attachments begin that stand for callback arguments; a number follows. Source: Dubbo's
 /// `CallbackServiceCodec`.
 const CALLBACK: &[u8] = b"sys_callback_arg-";
+/// The attachment in which consumers of Dubbo 2.7 and later say which application they are. Source: Dubbo's
+/// `ConsumerContextFilter`.
+const APPLICATION: &[u8] = b"remote.application";
 /// Attachments that hold the time that is left for a call, in milliseconds, as a text or a number. Dubbo 3 always writes
 /// the first; the second is there where calls inherit the time of the call that they serve, in 2.7 too. Source: Dubbo's
 /// `DubboInvoker` and `RpcUtils`.
@@ -37,12 +41,14 @@ pub struct DubboCodec {
     walked: u64,
     /// Whether all callers on this connection so far can read attachments of responses; `None`: there were none.
     attaches: Option<bool>,
+    /// Whose classes the caller has.
+    era: Era,
 }
 
 impl DubboCodec {
     /// A codec that faces `side`.
     pub fn new(side: Side, settings: Settings) -> Self {
-        Self { side, settings, walker: Walker::default(), walked: 0, attaches: None }
+        Self { side, settings, walker: Walker::default(), walked: 0, attaches: None, era: Era::Apache }
     }
 
     /// Bytes that this codec has walked over in search of late attributes.
@@ -89,6 +95,9 @@ impl DubboCodec {
             context.generic = head.generic;
             context.descriptor = head.descriptor as u32;
             if self.side == Side::Downstream {
+                if self.attaches.is_none() {
+                    self.era = self.era_of(bytes, context);
+                }
                 let attaches = head.fields[DUBBO].of(bytes).is_some_and(head::reads_attachments);
                 self.attaches = Some(attaches && self.attaches != Some(false));
             }
@@ -103,6 +112,20 @@ impl DubboCodec {
             return self.reject(header, Cause::Unsupported, text);
         }
         Decoded::Message(message)
+    }
+
+    /// Whose classes the caller of a connection's first request has. A consumer of Dubbo 2.7 or later says which
+    /// application it is; this walk, once for a connection, is the only way to tell it from one of 2.6.
+    #[cold]
+    fn era_of(&mut self, bytes: &[u8], context: Context) -> Era {
+        if context.serialization != HESSIAN2 {
+            return Era::Apache;
+        }
+        let mut names_itself = false;
+        let (attachments, _) = body::request(bytes, context, &mut self.walker.scratch, |entry| {
+            names_itself |= entry.name.text().as_deref() == Some(APPLICATION);
+        });
+        if names_itself || attachments.is_none() { Era::Apache } else { Era::Alibaba }
     }
 
     /// Looks at a request's attachments for what the settings ask of them. `Some`: why it is refused.
@@ -225,7 +248,7 @@ impl Codec for DubboCodec {
     }
 
     fn local_reply(&mut self, request: RequestHead, reply: LocalReply<'_>, out: &mut Out) {
-        reply::local_reply(request, reply, out);
+        reply::local_reply(request, self.era, reply, out);
     }
 
     fn pong(&mut self, ping: &Outgoing<'_>, out: &mut Out) {

@@ -54,7 +54,8 @@
 //!
 //! Consumers retry each status but 20, so what a retry would make worse, or cannot help, is a result. It is in the
 //! request's own serialization, for consumers refuse another one; where that is neither hessian2 nor fastjson2 it cannot
-//! be written, and status 100 with a text takes its place. (A consumer of Dubbo 2.7 throws the `RpcException` as it is.
+//! be written, and status 100 with a text takes its place. The class is the one that the consumer has, of `org.apache` or, for
+//! Dubbo 2.6, of `com.alibaba`: the attachments of its connection's first request tell. (A consumer of Dubbo 2.7 throws the `RpcException` as it is.
 //! One of 3.3 throws another one, code 0, around it: the code of the table is found further down its causes, as it is
 //! for exceptions that a provider's own filters throw.)
 //!

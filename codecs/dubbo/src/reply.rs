@@ -14,11 +14,32 @@ use crate::serialization::{FASTJSON2, HESSIAN2};
 use crate::status::{EXCEPTIONS, OK, Reply, THREAD_POOL_EXHAUSTED, reply};
 
 /// Fields of a `RpcException` that are written; Java leaves the others as its constructor made them. The empty stack
-/// trace keeps the decoder's own out of the client's log.
-const FIELDS: [&str; 4] = ["code", "detailMessage", "cause", "stackTrace"];
+/// trace keeps the decoder's own out of the client's log. dubbo-go takes an object for an exception if it has the last
+/// four.
+const FIELDS: [&str; 5] = ["code", "detailMessage", "suppressedExceptions", "cause", "stackTrace"];
+
+/// Whose classes a consumer has: Dubbo was Alibaba's up to 2.6. One that lacks the class of an exception takes it for an
+/// error of the connection, and tries again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Era {
+    /// Up to 2.6, and dubbo-go, which has neither's. Compatible classes of 2.7 bear the same names.
+    Alibaba,
+    /// From 2.7 on.
+    Apache,
+}
+
+impl Era {
+    /// The class of an `RpcException`.
+    fn rpc_exception(self) -> &'static str {
+        match self {
+            Self::Alibaba => "com.alibaba.dubbo.rpc.RpcException",
+            Self::Apache => "org.apache.dubbo.rpc.RpcException",
+        }
+    }
+}
 
 /// Answers a request in the proxy's own name.
-pub(crate) fn local_reply(request: RequestHead, local: LocalReply<'_>, out: &mut Out) {
+pub(crate) fn local_reply(request: RequestHead, era: Era, local: LocalReply<'_>, out: &mut Out) {
     let asked = Context::from(request.context).serialization;
     let serialization = if asked == FASTJSON2 { FASTJSON2 } else { HESSIAN2 };
     let (status, code) = match reply(local.cause) {
@@ -32,7 +53,7 @@ pub(crate) fn local_reply(request: RequestHead, local: LocalReply<'_>, out: &mut
         (HESSIAN2, None) => hessian::put_text(text, &mut body),
         (HESSIAN2, Some(code)) => {
             body.push(small_int(EXCEPTIONS[0] as i8));
-            put_exception(code, text, &mut body);
+            put_exception(era.rpc_exception(), code, text, &mut body);
         }
         (_, None) => jsonb::put_element(&mut body, |body| jsonb::put_text(text, body)),
         (_, Some(code)) => {
@@ -43,26 +64,24 @@ pub(crate) fn local_reply(request: RequestHead, local: LocalReply<'_>, out: &mut
     put(serialization, status, request.id, &body, out);
 }
 
-const CLASS: &str = "org.apache.dubbo.rpc.RpcException";
-
-/// An `org.apache.dubbo.rpc.RpcException`, as a class definition and its one object.
-fn put_exception(code: u8, text: &str, body: &mut Vec<u8>) {
+/// An `RpcException`, as the definition of its class and its one object.
+fn put_exception(class: &str, code: u8, text: &str, body: &mut Vec<u8>) {
     body.push(b'C');
-    hessian::put_text(CLASS, body);
+    hessian::put_text(class, body);
     body.push(small_int(FIELDS.len() as i8));
     for field in FIELDS {
         hessian::put_text(field, body);
     }
     body.extend_from_slice(&[0x60, small_int(code.cast_signed())]);
     hessian::put_text(text, body);
-    body.extend_from_slice(&[NULL, 0x70]);
+    body.extend_from_slice(&[NULL, NULL, 0x70]);
     hessian::put_text("[java.lang.StackTraceElement", body);
 }
 
-/// The same in JSONB, as Dubbo 3.3 writes it: a type's name with its number, then a map of names with theirs.
+/// The same in JSONB, which Dubbo 3 alone speaks, as 3.3 writes it: a type's name with its number, then a map of names with theirs.
 fn put_jsonb_exception(code: u8, text: &str, body: &mut Vec<u8>) {
     body.push(0x92);
-    jsonb::put_text(CLASS, body);
+    jsonb::put_text(Era::Apache.rpc_exception(), body);
     body.extend_from_slice(&[0, 0xa6]);
     let name = |number: u8, name: &str, body: &mut Vec<u8>| {
         body.push(0x7f);

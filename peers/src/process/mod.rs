@@ -51,7 +51,8 @@ impl std::error::Error for Failed {}
 
 type Words = Arc<Mutex<VecDeque<String>>>;
 
-/// A running child. Killed when dropped; its standard input stays open until then, and brings it nothing.
+/// A running child. Killed when dropped; its standard input stays open until then or until it is closed, and brings
+/// it nothing.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -105,6 +106,11 @@ impl Process {
                 Err(_) => self.failed("closed its output"),
             }),
         }
+    }
+
+    /// Closes its standard input, which some take for the word to stop.
+    pub fn close_input(&mut self) {
+        drop(self.child.stdin.take());
     }
 
     /// Asks it to end (SIGTERM).

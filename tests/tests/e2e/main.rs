@@ -12,6 +12,6 @@ mod retries;
 mod health;
 mod hostile;
 mod tools;
-mod java;
+mod dubbo;
 mod thrift;
 mod redis;

@@ -26,7 +26,7 @@ fn kind(name: &str) -> Kind {
 /// (or the length of their element).
 fn payload(bytes: &[u8]) -> &[u8] {
     let last = |mark: &[u8]| bytes.windows(mark.len()).rposition(|window| window == mark);
-    let names = ["path", "x-number", "dubbo", "reply-x-number", "output"];
+    let names = ["path", "x-number", "dubbo", "reply-x-number", "output", "retries"];
     let hessian = names.map(|name| [&[b'H', name.len() as u8], name.as_bytes()].concat());
     let fastjson = names.map(|name| [&[0xa6, 0x49 + name.len() as u8], name.as_bytes()].concat());
     let start = bytes.len().min(21);
@@ -55,7 +55,9 @@ fn recorded() -> Vec<Recorded> {
                 _ => Recorded::from_endpoint(kind, short, bytes),
             };
             let is_call = matches!(kind, Kind::Request | Kind::Oneway);
-            let one = if is_call { one.shows("remote.application", "interop-consumer") } else { one };
+            // Consumers of Dubbo 2.6 and of dubbo-go do not say who they are.
+            let names_itself = is_call && !name.contains("2.6-consumer") && !name.contains("-go-");
+            let one = if names_itself { one.shows("remote.application", "interop-consumer") } else { one };
             all.push(one.payload(payload));
         }
     }

@@ -17,17 +17,22 @@ fn reply(serialization: u8, cause: Cause, words: &str) -> Vec<u8> {
 
 /// An `RpcException` result, as a provider would write it.
 fn exception(code: i32, words: &str) -> Vec<u8> {
+    exception_of("org.apache.dubbo.rpc.RpcException", code, words)
+}
+
+fn exception_of(class: &str, code: i32, words: &str) -> Vec<u8> {
     let stack = Tree::List(List::Counted(Some("[java.lang.StackTraceElement".into()), Length::Short), vec![]);
     let fields = [
         ("code", Tree::Int(code, Length::Short)),
         ("detailMessage", text(words)),
+        ("suppressedExceptions", Tree::Null),
         ("cause", Tree::Null),
         ("stackTrace", stack),
     ];
     let fields = fields.map(|(name, value)| (name.to_owned(), value)).to_vec();
     let mut writer = Writer::default();
     writer.tree(&Tree::Int(0, Length::Short));
-    writer.tree(&Tree::Object("org.apache.dubbo.rpc.RpcException".into(), fields, Length::Short));
+    writer.tree(&Tree::Object(class.into(), fields, Length::Short));
     writer.bytes
 }
 
@@ -167,5 +172,40 @@ fn a_reply_is_written_whatever_head_it_is_given() {
         let head = codec_api::RequestHead { id: 3, context };
         codec(Side::Downstream).local_reply(head, LocalReply { cause: Cause::Denied, text: "no" }, &mut out);
         response(&out.to_vec(), 3);
+    }
+}
+
+#[test]
+fn each_consumer_is_sent_an_exception_of_a_class_that_it_has() {
+    let rows = [
+        (&include_bytes!("../../vectors/request-no-arguments.bin")[..], "org.apache"),
+        (include_bytes!("../../vectors/request-2.7-consumer-pojo.bin"), "org.apache"),
+        (include_bytes!("../../vectors/request-2.6-consumer-no-arguments.bin"), "com.alibaba"),
+        (include_bytes!("../../vectors/request-go-no-arguments.bin"), "com.alibaba"),
+    ];
+    for (call, packages) in rows {
+        let mut codec = codec(Side::Downstream);
+        let decoded = codec.decode(call);
+        let Ok(codec_api::Decoded::Message(message)) = decoded else { panic!("{decoded:?}") };
+        let mut out = Out::new();
+        let refusal = LocalReply { cause: Cause::Overload, text: "too many" };
+        codec.local_reply(message.request_head(), refusal, &mut out);
+        let class = format!("{packages}.dubbo.rpc.RpcException");
+        assert_eq!(out.to_vec(), frame(0x02, 20, message.id, &exception_of(&class, 7, "too many")));
+    }
+}
+
+#[test]
+fn the_first_call_on_a_connection_says_whose_classes_its_consumer_has() {
+    let old = include_bytes!("../../vectors/request-2.6-consumer-no-arguments.bin");
+    let new = include_bytes!("../../vectors/request-no-arguments.bin");
+    let mut codec = codec(Side::Downstream);
+    for call in [&old[..], new] {
+        let Ok(codec_api::Decoded::Message(message)) = codec.decode(call) else { panic!("{call:02x?}") };
+        let mut out = Out::new();
+        let refusal = LocalReply { cause: Cause::Denied, text: "no" };
+        codec.local_reply(message.request_head(), refusal, &mut out);
+        let expected = exception_of("com.alibaba.dubbo.rpc.RpcException", 4, "no");
+        assert_eq!(out.to_vec(), frame(0x02, 20, message.id, &expected));
     }
 }

@@ -44,6 +44,20 @@ public record CommandLine(List<Flag> flags) {
         return value;
     }
 
+    /** Like {@link #value}, for numbers from 0 to {@code most}. */
+    public int number(String name, int otherwise, int most) {
+        String text = value(name, String.valueOf(otherwise));
+        try {
+            int number = Integer.parseInt(text);
+            if (number >= 0 && number <= most) {
+                return number;
+            }
+        } catch (NumberFormatException notANumber) {
+            // Told below, like a number that is out of bounds.
+        }
+        throw new UsageException("`--" + name + "` is a number from 0 to " + most + ", not `" + text + "`");
+    }
+
     /** Like {@link #value}, for flags that must be given. */
     public String required(String name) {
         String value = value(name, null);

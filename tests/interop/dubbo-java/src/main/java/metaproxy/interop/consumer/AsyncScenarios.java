@@ -9,6 +9,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import metaproxy.interop.api.DemoService;
+import metaproxy.interop.dubbo.Embedded;
 
 /** Calls that do not wait their turn: one way, asynchronous, many at once. */
 final class AsyncScenarios {
@@ -30,12 +31,23 @@ final class AsyncScenarios {
         Require.equal("one-way calls received", sent, demo.count(counter));
     }
 
+    /** The consumer does not wait, though the method returns no future. */
     static void async(Session session) throws Exception {
         DemoService demo = session.demo();
+        inOrder(Embedded.async(() -> demo.sleep(500)), Embedded.async(() -> demo.sleep(1)));
+    }
+
+    /** The method returns a future, which the provider completes from another thread. */
+    static void future(Session session) throws Exception {
+        DemoService demo = session.demo();
+        inOrder(demo.later("slow", 500), demo.later("fast", 1));
+    }
+
+    private static void inOrder(CompletableFuture<String> slow, CompletableFuture<String> fast) throws Exception {
         List<String> order = new ArrayList<>();
-        CompletableFuture<Void> slow = demo.later("slow", 500).thenAccept(text -> record(order, text));
-        CompletableFuture<Void> fast = demo.later("fast", 1).thenAccept(text -> record(order, text));
-        CompletableFuture.allOf(slow, fast).get(WAIT_SECONDS, TimeUnit.SECONDS);
+        CompletableFuture<Void> second = slow.thenAccept(text -> record(order, "slow"));
+        CompletableFuture<Void> first = fast.thenAccept(text -> record(order, "fast"));
+        CompletableFuture.allOf(first, second).get(WAIT_SECONDS, TimeUnit.SECONDS);
         Require.equal("order of the answers", List.of("fast", "slow"), order);
     }
 

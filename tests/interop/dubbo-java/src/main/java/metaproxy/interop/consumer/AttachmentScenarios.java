@@ -1,8 +1,9 @@
 package metaproxy.interop.consumer;
 
 import java.util.Map;
-import metaproxy.interop.Attachments;
+import java.util.TreeMap;
 import metaproxy.interop.api.DemoService;
+import metaproxy.interop.dubbo.Attachments;
 
 /** Attachments arrive at the provider, and the reply's arrive here. */
 final class AttachmentScenarios {
@@ -10,7 +11,10 @@ final class AttachmentScenarios {
 
     static void attachments(Session session) {
         DemoService demo = session.demo();
-        Map<String, Object> sent = Map.of("x-text", "grün 🛒", "x-number", 7, "x-flag", true, "batchJob", "true");
+        boolean areTyped = Attachments.ARE_TYPED && !Boolean.parseBoolean(session.options().text("texts", "false"));
+        Map<String, Object> sent = new TreeMap<>(Map.of("x-text", "grün 🛒", "batchJob", "true"));
+        sent.put("x-number", areTyped ? 7 : "7");
+        sent.put("x-flag", areTyped ? true : "true");
         sent.forEach(Attachments::send);
         Map<String, Object> received = demo.echoAttachments();
         Map<String, Object> replied = Attachments.replied();
@@ -21,6 +25,7 @@ final class AttachmentScenarios {
             }
         }
         Require.that(replied.get("served-by") != null, "the reply does not say who served it");
+        Attachments.forget();
         Map<String, Object> next = demo.echoAttachments();
         Require.that(!next.containsKey("x-text"), "the next call still carries the attachments of the last one");
     }

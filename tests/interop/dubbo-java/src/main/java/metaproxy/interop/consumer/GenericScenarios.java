@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import metaproxy.interop.api.Order;
 import metaproxy.interop.api.PaymentRefused;
-import org.apache.dubbo.rpc.service.GenericException;
-import org.apache.dubbo.rpc.service.GenericService;
+import metaproxy.interop.dubbo.Failures;
+import metaproxy.interop.dubbo.Generic;
 
 /** Calls without the interface: {@code $invoke} and {@code $invokeAsync}, objects as maps. */
 final class GenericScenarios {
@@ -17,20 +17,20 @@ final class GenericScenarios {
     private GenericScenarios() {}
 
     static void sync(Session session) {
-        GenericService generic = session.generic();
-        requireAnswered(generic.$invoke("placeOrder", ORDER, new Object[] {order()}));
+        Generic generic = session.generic();
+        requireAnswered(generic.invoke("placeOrder", ORDER, new Object[] {order()}));
         String[] text = {"java.lang.String"};
-        Require.equal("no result", null, generic.$invoke("findOrder", text, new Object[] {"x"}));
+        Require.equal("no result", null, generic.invoke("findOrder", text, new Object[] {"x"}));
         String[] textAndAmount = {"java.lang.String", "java.math.BigDecimal"};
         Object[] tooMuch = {"order-1", new BigDecimal("2000")};
-        GenericException refused = Require.thrown(
-                GenericException.class, () -> generic.$invoke("pay", textAndAmount, tooMuch));
-        Require.equal("exception class", PaymentRefused.class.getName(), refused.getExceptionClass());
+        RuntimeException refused = Require.thrown(
+                RuntimeException.class, () -> generic.invoke("pay", textAndAmount, tooMuch));
+        Require.equal("exception class", PaymentRefused.class.getName(), Failures.thrownByName(refused));
     }
 
     static void async(Session session) throws Exception {
         requireAnswered(session.generic()
-                .$invokeAsync("placeOrder", ORDER, new Object[] {order()})
+                .invokeAsync("placeOrder", ORDER, new Object[] {order()})
                 .get(20, TimeUnit.SECONDS));
     }
 

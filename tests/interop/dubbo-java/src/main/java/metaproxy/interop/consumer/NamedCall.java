@@ -5,9 +5,9 @@ import java.lang.reflect.Method;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import metaproxy.interop.Attachments;
 import metaproxy.interop.UsageException;
 import metaproxy.interop.api.DemoService;
+import metaproxy.interop.dubbo.Attachments;
 
 /**
  * A call chosen by the options {@code method}, {@code argument} and {@code attachment}. The method is one of
@@ -37,7 +37,7 @@ record NamedCall(String method, Target target, Map<String, String> attachments) 
     private static Target generic(Session session, String name, List<String> texts) {
         var service = session.generic();
         String[] types = texts.stream().map(text -> String.class.getName()).toArray(String[]::new);
-        return () -> service.$invoke(name, types, texts.toArray());
+        return () -> service.invoke(name, types, texts.toArray());
     }
 
     private static Target typed(Session session, String name, List<String> texts) {

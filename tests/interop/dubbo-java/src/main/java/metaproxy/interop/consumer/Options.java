@@ -11,7 +11,8 @@ import metaproxy.interop.UsageException;
 final class Options {
     private static final Set<String> KNOWN = Set.of(
             "argument", "attachment", "calls", "expect", "expect-code", "expect-message", "generic", "group", "method",
-            "parallel", "parameter", "retries", "size", "threads", "timeout", "version");
+            "millis", "parallel", "parameter", "pause", "plain", "retries", "serialization", "size", "texts", "threads",
+            "timeout", "version");
 
     private final Map<String, List<String>> values = new LinkedHashMap<>();
 

@@ -9,8 +9,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import metaproxy.interop.Attachments;
-import org.apache.dubbo.rpc.RpcException;
+import metaproxy.interop.dubbo.Attachments;
+import metaproxy.interop.dubbo.Failures;
 
 /** What only a proxy decides: who answers, and what a call that it does not let through looks like. */
 final class ProxyScenarios {
@@ -29,6 +29,15 @@ final class ProxyScenarios {
         if (expected != null) {
             Require.equal("who answered", Map.of(expected, calls), counts);
         }
+    }
+
+    /** Calls {@code whoAmI} and prints the attachments of its reply. */
+    static void replied(Session session) {
+        session.options().pairs("attachment").forEach(Attachments::send);
+        session.demo().whoAmI();
+        Map<String, Object> texts = new TreeMap<>();
+        Attachments.replied().forEach((name, value) -> texts.put(name, String.valueOf(value)));
+        session.out().println(Json.text(Map.of("replied", texts)));
     }
 
     /** Makes the same call {@code parallel} times at once, and prints how each ended. */
@@ -63,21 +72,27 @@ final class ProxyScenarios {
             ending.put("reply", String.valueOf(reply));
         } catch (Throwable failure) {
             ending.put("outcome", "error");
-            ending.putAll(described(failure));
-            List<Map<String, Object>> causes = new ArrayList<>();
-            for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
-                causes.add(described(cause));
-            }
-            ending.put("causes", causes);
+            ending.putAll(withCauses(failure));
         }
         ending.put("millis", TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start));
         return ending;
     }
 
+    /** A failure and all its causes. */
+    static Map<String, Object> withCauses(Throwable failure) {
+        Map<String, Object> description = described(failure);
+        List<Map<String, Object>> causes = new ArrayList<>();
+        for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
+            causes.add(described(cause));
+        }
+        description.put("causes", causes);
+        return description;
+    }
+
     private static Map<String, Object> described(Throwable failure) {
         Map<String, Object> description = new LinkedHashMap<>();
         description.put("exception", failure.getClass().getName());
-        description.put("code", failure instanceof RpcException rpc ? rpc.getCode() : null);
+        description.put("code", Failures.code(failure));
         description.put("message", failure.getMessage());
         return description;
     }

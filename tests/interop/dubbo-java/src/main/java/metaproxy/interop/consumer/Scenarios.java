@@ -12,7 +12,7 @@ final class Scenarios {
     /** Those that need nothing but a provider; run when none is named. */
     static final List<String> DIRECT = List.of(
             "pojo", "sample", "arguments", "list", "map", "business-exception", "runtime-exception", "null", "void",
-            "oneway", "async", "generic", "generic-async", "attachments", "payload-4m", "group-version", "concurrent");
+            "oneway", "async", "future", "generic", "generic-async", "attachments", "payload-4m", "group-version", "concurrent");
 
     static {
         ALL.put("pojo", DataScenarios::pojo);
@@ -26,6 +26,7 @@ final class Scenarios {
         ALL.put("void", DataScenarios::voidResult);
         ALL.put("oneway", AsyncScenarios::oneway);
         ALL.put("async", AsyncScenarios::async);
+        ALL.put("future", AsyncScenarios::future);
         ALL.put("generic", GenericScenarios::sync);
         ALL.put("generic-async", GenericScenarios::async);
         ALL.put("attachments", AttachmentScenarios::attachments);
@@ -35,6 +36,9 @@ final class Scenarios {
         ALL.put("callback", CallbackScenarios::callback);
         ALL.put("who", ProxyScenarios::who);
         ALL.put("call-error", ProxyScenarios::callError);
+        ALL.put("replied", ProxyScenarios::replied);
+        ALL.put("load", LoadScenarios::load);
+        ALL.put("idle", LoadScenarios::idle);
     }
 
     private Scenarios() {}

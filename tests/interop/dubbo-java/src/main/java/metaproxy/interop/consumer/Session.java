@@ -4,7 +4,7 @@ import java.io.PrintStream;
 import metaproxy.interop.api.DemoService;
 import metaproxy.interop.api.GreetingService;
 import metaproxy.interop.api.WatchService;
-import org.apache.dubbo.rpc.service.GenericService;
+import metaproxy.interop.dubbo.Generic;
 
 /** What one scenario works with: its options, the services at the given address, and where its JSON lines go. */
 record Session(References references, Options options, PrintStream out) {
@@ -12,7 +12,7 @@ record Session(References references, Options options, PrintStream out) {
         return references.demo(options);
     }
 
-    GenericService generic() {
+    Generic generic() {
         return references.generic(options);
     }
 

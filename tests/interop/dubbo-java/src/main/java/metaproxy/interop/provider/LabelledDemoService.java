@@ -8,11 +8,12 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import metaproxy.interop.Attachments;
 import metaproxy.interop.api.DemoService;
 import metaproxy.interop.api.Order;
 import metaproxy.interop.api.PaymentRefused;
 import metaproxy.interop.api.Sample;
+import metaproxy.interop.dubbo.Attachments;
+import metaproxy.interop.dubbo.Label;
 
 /** Serves {@link DemoService} in the name of one provider. */
 final class LabelledDemoService implements DemoService {

@@ -1,6 +1,7 @@
 package metaproxy.interop.provider;
 
 import metaproxy.interop.api.GreetingService;
+import metaproxy.interop.dubbo.Label;
 
 /** Greets in the name of one provider. */
 record LabelledGreetingService(Label label) implements GreetingService {

@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import metaproxy.interop.api.WatchService;
+import metaproxy.interop.dubbo.Label;
 
 /** Calls back in the name of one provider. */
 final class LabelledWatchService implements WatchService {

@@ -1,4 +1,4 @@
-package metaproxy.interop.provider;
+package metaproxy.interop.dubbo;
 
 import org.apache.dubbo.common.constants.CommonConstants;
 import org.apache.dubbo.common.extension.Activate;

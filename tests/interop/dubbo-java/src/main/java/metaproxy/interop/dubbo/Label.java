@@ -1,4 +1,4 @@
-package metaproxy.interop.provider;
+package metaproxy.interop.dubbo;
 
 /** The name of one provider process, by which tests tell who answered. */
-record Label(String text) {}
+public record Label(String text) {}

@@ -1,16 +1,24 @@
-package metaproxy.interop;
+package metaproxy.interop.dubbo;
 
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.dubbo.rpc.RpcContext;
 
-/** The four places where attachments are read or written; with Dubbo 3's names for them. */
+/** The places where attachments are read or written; with Dubbo 3's names for them. */
 public final class Attachments {
     private Attachments() {}
+
+    /** Whether a value may be anything else than a text. */
+    public static final boolean ARE_TYPED = true;
 
     /** Consumer: sends {@code value} with the next call of this thread. */
     public static void send(String name, Object value) {
         RpcContext.getClientAttachment().setObjectAttachment(name, value);
+    }
+
+    /** Consumer: forgets what was sent with the last call of this thread. */
+    public static void forget() {
+        // Dubbo does.
     }
 
     /** Consumer: what came back with the last reply to this thread. */

@@ -1,6 +1,6 @@
-//! Real Apache Dubbo on both sides of `metactl`: what its consumers see is what its users will see.
+//! Apache Dubbo 3 on both sides of `metactl`: what its consumers see is what its users will see.
 
-use e2e::java::{Consumed, JavaProvider, consumer};
+use e2e::dubbo::{Consumed, DubboProvider, Library, consumer};
 use e2e::objects::{Route, Router, Rule, Service, exact};
 use e2e::scene::{Scene, Setup};
 use serde_json::Value;
@@ -10,7 +10,11 @@ fn scenario<'a>(name: &'a str, options: &[&'a str]) -> Vec<&'a str> {
     ["--scenario", name].into_iter().chain(options.iter().flat_map(|option| ["--option", option])).collect()
 }
 
-async fn behind(providers: &[(&str, &JavaProvider)], router: Router) -> Scene {
+async fn start(label: &str) -> DubboProvider {
+    DubboProvider::start(Library::Dubbo3, label, &[]).await
+}
+
+async fn behind(providers: &[(&str, &DubboProvider)], router: Router) -> Scene {
     let service = providers
         .iter()
         .fold(Service::orders(), |service, (subset, provider)| service.endpoint(subset, provider.address()));
@@ -20,7 +24,7 @@ async fn behind(providers: &[(&str, &JavaProvider)], router: Router) -> Scene {
 }
 
 async fn consume(scene: &Scene, words: impl IntoIterator<Item = Vec<&str>>) -> Consumed {
-    consumer(scene.address(), &words.into_iter().flatten().collect::<Vec<_>>()).await
+    consumer(Library::Dubbo3, scene.address(), &words.into_iter().flatten().collect::<Vec<_>>()).await
 }
 
 /// The code of an `RpcException` and the text anywhere among an error and its causes.
@@ -33,7 +37,7 @@ fn shows(error: &Value, code: i64, text: &str) -> bool {
 
 #[tokio::test]
 async fn every_kind_of_call_arrives_and_returns_as_it_was() {
-    let provider = JavaProvider::start("user-1", &[]).await;
+    let provider = start("user-1").await;
     let scene = behind(&[("user", &provider)], Router::routes([Route::to("user")])).await;
     let consumed = consume(&scene, []).await;
     for name in ["pojo", "list", "map", "business-exception", "null", "void", "oneway", "async", "generic"] {
@@ -49,7 +53,7 @@ async fn every_kind_of_call_arrives_and_returns_as_it_was() {
 
 #[tokio::test]
 async fn calls_are_routed_by_method_and_by_attachment() {
-    let (user, batch) = (JavaProvider::start("user-1", &[]), JavaProvider::start("batch-1", &[]));
+    let (user, batch) = (start("user-1"), start("batch-1"));
     let (user, batch) = (user.await, batch.await);
     let router = Router::routes([
         Route::to("batch").when("batchJob", exact("true")),
@@ -75,7 +79,7 @@ async fn calls_are_routed_by_method_and_by_attachment() {
 
 #[tokio::test]
 async fn a_consumer_can_tell_why_the_proxy_did_not_serve_it() {
-    let provider = JavaProvider::start("user-1", &[]).await;
+    let provider = start("user-1").await;
     let service =
         Service::orders().endpoint("user", provider.address()).endpoint("narrow", provider.address());
     let narrow = "  - {name: narrow, labels: {subset: narrow}, trafficPolicy: {connectionPool: {http: {http2MaxRequests: 1}}}}";
@@ -162,7 +166,7 @@ async fn callers_are_told_apart_by_what_dubbo_itself_attaches() {
 
 #[tokio::test]
 async fn fastjson2_is_read_like_hessian2() {
-    let (user, batch) = (JavaProvider::start("user-1", &[]), JavaProvider::start("batch-1", &[]));
+    let (user, batch) = (start("user-1"), start("batch-1"));
     let (user, batch) = (user.await, batch.await);
     let conditional = || Route::to("batch").when("method", exact("whoAmI"));
     let router = Router::routes([
@@ -194,7 +198,7 @@ async fn fastjson2_is_read_like_hessian2() {
 
 #[tokio::test]
 async fn a_provider_calls_the_objects_back_that_a_consumer_hands_it() {
-    let provider = JavaProvider::start("user-1", &[]).await;
+    let provider = start("user-1").await;
     let router = Router::routes([Route::to("user")]).options("downstream: {callbacks: pin}");
     let scene = behind(&[("user", &provider)], router).await;
     for serialization in ["hessian2", "fastjson2"] {
@@ -207,7 +211,7 @@ async fn a_provider_calls_the_objects_back_that_a_consumer_hands_it() {
 
 #[tokio::test]
 async fn callbacks_that_are_not_wanted_are_refused_and_nothing_else_is() {
-    let provider = JavaProvider::start("user-1", &[]).await;
+    let provider = start("user-1").await;
     let router = Router::routes([Route::to("user")]).options("downstream: {callbacks: refuse}");
     let scene = behind(&[("user", &provider)], router).await;
     let consumed = consume(&scene, [scenario("callback", &[]), scenario("pojo", &[])]).await;
@@ -219,12 +223,12 @@ async fn callbacks_that_are_not_wanted_are_refused_and_nothing_else_is() {
 
 #[tokio::test]
 async fn a_provider_that_goes_out_of_service_in_order_costs_no_call() {
-    let (going, staying) = (JavaProvider::start("user-1", &[]), JavaProvider::start("user-2", &[]));
+    let (going, staying) = (start("user-1"), start("user-2"));
     let (going, staying) = (going.await, staying.await);
     let scene = behind(&[("user", &going), ("other", &staying)], Router::routes([Route::to("")])).await;
     let address = scene.address();
     let words = scenario("who", &["calls=3000"]);
-    let consumed = consumer(address, &words);
+    let consumed = consumer(Library::Dubbo3, address, &words);
     let stop = async {
         let ok =
             async || scene.admin().metrics().await.count("istio_requests_total", &[("response_code", "ok")]);
