@@ -175,10 +175,7 @@ spec:
     let no = "not supported yet, so it has no effect";
     assert_eq!(
         about(&[SERVICE, rule]),
-        [
-            format!("{object}trafficPolicy.outlierDetection: {no}"),
-            format!("{object}subsets[1].trafficPolicy.loadBalancer.consistentHash.httpCookie: {no}"),
-        ]
+        [format!("{object}subsets[1].trafficPolicy.loadBalancer.consistentHash.httpCookie: {no}")]
     );
 }
 

@@ -147,8 +147,8 @@ fn with_a_mistake_in_it_nobody_is_pinged() {
         ("{interval: 0s}", "interval: must be more than 0s"),
         ("{timeout: 11s}", "timeout: must not be longer than the interval, 10s"),
         ("{timeout: late}", "timeout: \"late\" is not a duration; write one such as 10s, 1500ms or 1h30m"),
-        ("{unhealthyThreshold: 0}", "unhealthyThreshold: must be from 1 to 100"),
-        ("{healthyThreshold: 101}", "healthyThreshold: must be from 1 to 100"),
+        ("{unhealthyThreshold: 0}", "unhealthyThreshold: must be between 1 and 100, not 0"),
+        ("{healthyThreshold: 101}", "healthyThreshold: must be between 1 and 100, not 101"),
     ];
     for (check, expected) in rows {
         let (line, said) = judged(&[&router(&format!("healthCheck: {check}"))]);

@@ -233,7 +233,8 @@ fn sharing(first: Option<&str>, second: Option<&str>) -> Loaded {
     for (name, tls) in [("a", first), ("b", second)] {
         all.push(format!(
             "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {name}, namespace: shop}}\nspec: {{hosts: \
-             [{name}.shop], addresses: [10.0.0.9], ports: [{{number: 1, name: tcp-metaprotocol-dubbo}}], resolution: STATIC}}\n"
+             [{name}.shop], addresses: [10.0.0.9], ports: [{{number: 1, name: tcp-metaprotocol-dubbo}}], resolution: STATIC, endpoints: \
+             [{{address: 127.0.0.1}}]}}\n"
         ));
         if let Some(tls) = tls {
             all.push(format!(

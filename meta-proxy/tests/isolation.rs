@@ -250,7 +250,10 @@ fn limits_are_kept_and_answered_as_overload() {
             client.send(&Frame::request(id, "get")).await;
         }
         let pending = client.receive().await.unwrap();
-        assert!(pending.id == 2 && pending.payload.ends_with(b"waiting requests is reached"), "{pending:?}");
+        assert!(
+            pending.id == 2 && pending.payload.ends_with(b"waiting requests is reached: 1 for all"),
+            "{pending:?}"
+        );
         assert!(client.receive().await.unwrap().payload.starts_with(b"Overload"));
         let mut endpoint = accepted.recv().await.unwrap();
         let first = endpoint.receive().await.unwrap();

@@ -252,7 +252,7 @@ fn retries_that_could_never_happen_are_refused() {
         change(&mut state(vec![retried]), vec![listening("narrow")]),
         [
             "routes orders.shop_20880: routes[0].retries.idempotent[0].attributes[0].name: requests of narrow have no attribute \
-          \"colour\"; they have command"
+          \"colour\"; they have command, source.address"
         ]
     );
 }

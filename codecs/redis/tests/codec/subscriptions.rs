@@ -129,7 +129,7 @@ fn tracking_needs_resp3_and_has_a_connection_until_it_is_off() {
     proxy.hear(&confirmed('>', "subscribe", "c", 1));
     let pushed = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n";
     assert_eq!(proxy.hear(pushed).to_client, pushed);
-    assert_eq!(proxy.ask(&["CLIENT TRACKING OFF"]).affinities, [Affinity::Free], "the subscription is left");
+    assert_eq!(proxy.ask(&["CLIENT TRACKING OFF"]).affinities, [Affinity::Pin], "the subscription is left");
     proxy.hear("+OK\r\n");
     proxy.ask(&["UNSUBSCRIBE"]);
     assert_eq!(proxy.hear(&confirmed('>', "unsubscribe", "c", 0)).affinities, [Affinity::Unpin]);

@@ -140,6 +140,9 @@ fn less_loaded<'a, T>(
     let one = &endpoints[first];
     let (before, after) = (&endpoints[..first], &endpoints[first + 1..]);
     let others = endpoints.len() as u32 - 1;
+    if others == 0 {
+        return Some(one);
+    }
     let at = |place: u32| {
         let place = place as usize;
         before.get(place).unwrap_or_else(|| &after[place - before.len()])

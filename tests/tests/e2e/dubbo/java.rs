@@ -127,7 +127,7 @@ async fn logged(scene: &Scene, count: usize) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn callers_are_told_apart_by_what_dubbo_itself_attaches() {
-    let (user, batch) = (JavaProvider::start("user-1", &[]), JavaProvider::start("batch-1", &[]));
+    let (user, batch) = (start("user-1"), start("batch-1"));
     let (user, batch) = (user.await, batch.await);
     let router = Router::routes([
         Route::to("batch")

@@ -299,8 +299,7 @@ fn what_a_cluster_would_ignore_is_refused() {
         cluster.dns_lookup_family = parts::DnsLookupFamily::V6Only.into();
         cluster.typed_extension_protocol_options.insert("k".to_owned(), Any::default());
     });
-    let fields =
-        ["health_checks", "typed_extension_protocol_options", "dns_lookup_family", "upstream_bind_config"];
+    let fields = ["health_checks", "typed_extension_protocol_options", "dns_lookup_family"];
     let expected = fields.map(|field| format!("{field}: not supported yet"));
     refused(resource, &expected.each_ref().map(String::as_str));
 }
