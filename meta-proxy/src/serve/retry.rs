@@ -113,6 +113,17 @@ enum Ended {
     Overloaded,
 }
 
+/// Where a request could go next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// To an endpoint where it has not been.
+    Another,
+    /// Only to where it has been.
+    Same,
+    /// Nowhere: no endpoint is healthy.
+    Nothing,
+}
+
 /// What follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -158,16 +169,15 @@ impl Ended {
 
 impl Tries {
     /// What follows a try that has ended so; `pause` is for where there is no other endpoint.
-    fn next(&self, ended: Ended, now: Instant, has_other: bool, pause: Duration) -> Next {
+    fn next(&self, ended: Ended, now: Instant, left: Left, pause: Duration) -> Next {
         let is_over = |time| self.deadline.is_some_and(|deadline| deadline <= time);
-        match ended {
-            Ended::ForGood => Next::Tell,
+        match (ended, left) {
+            (Ended::ForGood, _) | (_, Left::Nothing) | (Ended::Overloaded, Left::Same) => Next::Tell,
             _ if is_over(now) => Next::Tell,
-            Ended::Overloaded if !has_other => Next::Tell,
             _ if self.left == 0 => Next::Exhausted,
-            _ if has_other => Next::Again,
-            _ if is_over(now + pause) => Next::Tell,
-            _ => Next::After(pause),
+            (_, Left::Another) => Next::Again,
+            (_, Left::Same) if is_over(now + pause) => Next::Tell,
+            (_, Left::Same) => Next::After(pause),
         }
     }
 
@@ -220,7 +230,12 @@ impl Retry {
         }
         let local = exchange.local();
         let pause = local.pause(FIRST_PAUSE_MS, self.tries.pauses, LONGEST_PAUSE_MS);
-        self.tries.next(ended, local.now(), self.has_other(), pause)
+        let left = match self.has_other() {
+            true => Left::Another,
+            false if self.cluster.has_other(self.place, &Tried::default()) => Left::Same,
+            false => Left::Nothing,
+        };
+        self.tries.next(ended, local.now(), left, pause)
     }
 
     /// Whether there is an endpoint where it has not been tried.
@@ -284,24 +299,25 @@ mod tests {
         };
         let pause = 20 * MS;
         let rows = [
-            // How it ended, tries left, deadline, another endpoint: at 100 milliseconds.
-            (Ended::ForGood, 3, None, true, Next::Tell),
-            (Ended::Badly, 3, None, true, Next::Again),
-            (Ended::Badly, 3, None, false, Next::After(pause)),
-            (Ended::Badly, 0, None, true, Next::Exhausted),
-            (Ended::Badly, 0, None, false, Next::Exhausted),
-            (Ended::Badly, 3, Some(100), true, Next::Tell),
-            (Ended::Badly, 0, Some(100), true, Next::Tell),
-            (Ended::Badly, 3, Some(101), true, Next::Again),
-            (Ended::Badly, 3, Some(120), false, Next::Tell),
-            (Ended::Badly, 3, Some(121), false, Next::After(pause)),
-            (Ended::Overloaded, 3, None, true, Next::Again),
-            (Ended::Overloaded, 3, None, false, Next::Tell),
-            (Ended::Overloaded, 0, None, true, Next::Exhausted),
+            // How it ended, how many are left and where, and its deadline: at 100 milliseconds.
+            (Ended::ForGood, 3, Left::Another, None, Next::Tell),
+            (Ended::Badly, 3, Left::Another, None, Next::Again),
+            (Ended::Badly, 3, Left::Same, None, Next::After(pause)),
+            (Ended::Badly, 3, Left::Nothing, None, Next::Tell),
+            (Ended::Badly, 0, Left::Another, None, Next::Exhausted),
+            (Ended::Badly, 0, Left::Same, None, Next::Exhausted),
+            (Ended::Badly, 3, Left::Another, Some(100), Next::Tell),
+            (Ended::Badly, 0, Left::Another, Some(100), Next::Tell),
+            (Ended::Badly, 3, Left::Another, Some(101), Next::Again),
+            (Ended::Badly, 3, Left::Same, Some(120), Next::Tell),
+            (Ended::Badly, 3, Left::Same, Some(121), Next::After(pause)),
+            (Ended::Overloaded, 3, Left::Another, None, Next::Again),
+            (Ended::Overloaded, 3, Left::Same, None, Next::Tell),
+            (Ended::Overloaded, 0, Left::Another, None, Next::Exhausted),
         ];
-        for (ended, left, deadline, has_other, expected) in rows {
-            let next = tries(left, deadline).next(ended, began + 100 * MS, has_other, pause);
-            assert_eq!(next, expected, "{ended:?} {left} {deadline:?} {has_other}");
+        for (ended, count, left, deadline, expected) in rows {
+            let next = tries(count, deadline).next(ended, began + 100 * MS, left, pause);
+            assert_eq!(next, expected, "{ended:?} {count} {left:?} {deadline:?}");
         }
     }
 

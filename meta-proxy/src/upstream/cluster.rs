@@ -297,7 +297,11 @@ impl Cluster {
     }
 
     /// The endpoint to try next.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "each request is on its way here; those that are sent again are few"
+    )]
+    #[inline(always)]
     fn candidate(&self, place: Place, tried: &Tried) -> Option<Rc<Endpoint>> {
         let endpoints = self.endpoints.borrow();
         let balancer = self.balancer.borrow();
