@@ -262,28 +262,28 @@ fn services_that_share_a_port_must_agree() {
             Some(other),
             format!("{alone} tls own=/s:/k min=TLSv1_2"),
             "MetaRouter shop/b",
-            "a.shop has that of MetaRouter shop/a (FILE:5), b.shop has that of MetaRouter shop/b (FILE:15)",
+            "a.shop has that of MetaRouter shop/a (FILE:7), b.shop has that of MetaRouter shop/b (FILE:19)",
         ),
         (
             Some(tls),
             Some(""),
             format!("{alone} tls own=/s:/k min=TLSv1_2"),
             "MetaRouter shop/b",
-            "a.shop has that of MetaRouter shop/a (FILE:5), b.shop has none in MetaRouter shop/b (FILE:15)",
+            "a.shop has that of MetaRouter shop/a (FILE:7), b.shop has none in MetaRouter shop/b (FILE:19)",
         ),
         (
             Some(tls),
             None,
             format!("{alone} tls own=/s:/k min=TLSv1_2"),
             "MetaRouter shop/a",
-            "a.shop has that of MetaRouter shop/a (FILE:5), b.shop has none, for it has no MetaRouter",
+            "a.shop has that of MetaRouter shop/a (FILE:7), b.shop has none, for it has no MetaRouter",
         ),
         (
             None,
             Some(tls),
             alone.to_owned(),
             "MetaRouter shop/b",
-            "a.shop has none, for it has no MetaRouter, b.shop has that of MetaRouter shop/b (FILE:10)",
+            "a.shop has none, for it has no MetaRouter, b.shop has that of MetaRouter shop/b (FILE:13)",
         ),
     ];
     for (first, second, services, object, words) in rows {

@@ -262,7 +262,7 @@ fn limits_are_kept_and_answered_as_overload() {
         }
         let refused = client.receive().await.unwrap();
         assert!(
-            refused.id == 5 && refused.payload.ends_with(b"outstanding requests is reached"),
+            refused.id == 5 && refused.payload.ends_with(b"outstanding requests is reached: 2 for all"),
             "{refused:?}"
         );
         endpoint.send(&Frame::response_to(&first)).await;
