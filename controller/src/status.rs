@@ -189,13 +189,12 @@ impl Refusal {
         let index = route.filter(|_| rejection.kind == ResourceType::Routes).unwrap_or(0);
         let is_of_limit = rejection.field.starts_with("local_rate_limit");
         let resource = update.changed.iter().find(is_it);
-        // What is said about encryption stands in a policy, which comes after what it is for.
-        let origin =
-            resource.and_then(|it| match is_of_limit || rejection.field.contains("transport_socket") {
-                // It stands behind those of the routes.
-                true => it.origins.last(),
-                false => it.origins.get(index).or_else(|| it.origins.first()),
-            });
+        // What is said of the limit, and of encryption, stands behind what it is for.
+        let is_last = is_of_limit || rejection.field.contains("transport_socket");
+        let origin = resource.and_then(|it| {
+            let found = if is_last { it.origins.last() } else { it.origins.get(index) };
+            found.or_else(|| it.origins.first())
+        });
         let origin = origin.cloned();
         Self { rejection, origin }
     }

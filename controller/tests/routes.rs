@@ -100,19 +100,22 @@ fn a_route_means_what_it_says() {
 }
 
 #[test]
-fn a_destination_may_be_another_port() {
+fn a_destination_may_be_another_host_and_another_port() {
     let more = "ports: [{number: 9, name: tcp-metaprotocol-dubbo-more, protocol: TCP}, ";
-    let service = ORDERS.replace("ports: [", more);
-    let spec = one(&format!("mirror: {{host: {HOST}, port: {{number: 20880}}}}"))
-        .replace("subset: v1", "port: {number: 9}");
-    let loaded = load(&documents(&[&service, SUBSETS, &router(&spec)])).unwrap();
+    let orders = ORDERS.replace("ports: [", more);
+    let carts = orders.replace("orders", "carts").replace("10.0.0.1", "10.0.0.2");
+    let other = HOST.replace("orders", "carts");
+    let spec = format!(
+        "routes: [{{route: [{{destination: {{host: {other}, port: {{number: 9}}}}}}], \
+         mirror: {{host: {other}, port: {{number: 20880}}}}}}]"
+    );
+    let loaded = load(&documents(&[&orders, &carts, &router(&spec)])).unwrap();
     assert_eq!(said(&loaded), Vec::<String>::new());
     let line = |port: u16| {
-        format!(
-            "route {HOST}_{port} routes[0] -> outbound|9||{HOST} 100% copy outbound|20880||{HOST} 1000000"
-        )
+        let copies = format!("copy outbound|20880||{other} 1000000");
+        format!("route {HOST}_{port} routes[0] -> outbound|9||{other} 100% {copies}")
     };
-    assert_eq!(lines_of(&loaded, "route"), [line(20880), line(9)]);
+    assert_eq!(lines_of(&loaded, "route orders"), [line(20880), line(9)]);
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn the_example_of_the_document_is_accepted() {
         .map(|line| line.replace("orders.shop.example", "cache.shop.example"))
         .collect();
     let (head, _) = ROUTER.split_once("  routes:\n").unwrap();
-    let routes: String = block.iter().map(|line| format!("{}\n", &line[2..])).collect();
+    let routes = block.iter().fold(String::new(), |text, line| text + &line[2..] + "\n");
     let service = SERVICE.replace("tcp-metaprotocol-redis", "tcp-metaprotocol-dubbo");
     let (code, said) = metactl("validate", &[&service, &format!("{head}{routes}")], &[]);
     assert_eq!(code, Some(0), "{said}");

@@ -92,7 +92,9 @@ impl Reader<'_, '_> {
         let checked = schema::check(&Node::of_json(item), schema, path, &mut findings);
         let found = findings.unknown.into_iter().chain(findings.invalid).collect::<Vec<_>>();
         if !found.is_empty() {
-            found.into_iter().for_each(|(path, message)| self.problem(&path, message));
+            for (path, message) in found {
+                self.problem(&path, message);
+            }
             return None;
         }
         let requests: RouteMatch =
