@@ -22,9 +22,9 @@ pub fn after(delay: Duration, behaviour: Behaviour) -> Behaviour {
     Behaviour::After(delay, Box::new(behaviour))
 }
 
-/// A call of this method.
+/// A call of this method, by an application that says its name as every consumer of Dubbo 2.7 and later does.
 pub fn calling(method: &str) -> Call {
-    Call::new(INTERFACE, method)
+    Call::new(INTERFACE, method).attachment("remote.application", "shop")
 }
 
 /// The label of the provider that answered a call.

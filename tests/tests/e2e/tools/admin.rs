@@ -237,7 +237,7 @@ async fn pages_that_do_not_exist_and_bytes_that_are_no_http_disturb_nobody() {
     assert_eq!(scene.admin().get("/nothing").await.status, 404);
     assert_eq!(
         scene.admin().get("/").await.body,
-        "/ready\n/metrics\n/config_dump\n/clusters\n/routes\n/explain\n"
+        "/ready\n/metrics\n/config_dump\n/clusters\n/routes\n/explain\n/certs\n"
     );
     let mut wire = Wire::to(scene.admin().address()).await;
     wire.send(&Call::new("i", "m").request(1)).await;
