@@ -225,7 +225,8 @@ impl Drop for Tunnel {
 
 async fn carry(mut stream: TcpStream, to: SocketAddr, way: Way, seen: &Seen) -> io::Result<()> {
     let mut onward = TcpStream::connect(to).await?;
-    (stream.set_nodelay(true)?, onward.set_nodelay(true)?);
+    stream.set_nodelay(true)?;
+    onward.set_nodelay(true)?;
     let late = || io::Error::from(io::ErrorKind::TimedOut);
     let note = |is_good: bool| {
         let count = if is_good { &seen.handshakes } else { &seen.failures };

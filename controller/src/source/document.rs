@@ -119,12 +119,11 @@ impl Documents {
         for (path, message) in findings.invalid {
             self.diagnostics.push(Diagnostic::of(&object, Severity::Error, path, message));
         }
-        match is_sound.then(|| self.any_object(&object)).flatten() {
-            Some(read) => self.objects.push(read),
-            None => {
-                self.unread.extend(asks_for_encryption(&object.key, node));
-                self.broken.push(object.key.clone());
-            }
+        if let Some(read) = is_sound.then(|| self.any_object(&object)).flatten() {
+            self.objects.push(read);
+        } else {
+            self.unread.extend(asks_for_encryption(&object.key, node));
+            self.broken.push(object.key.clone());
         }
     }
 

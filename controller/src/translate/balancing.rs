@@ -46,11 +46,11 @@ fn consistent_hash(
 ) -> Option<Balancing> {
     let mut attribute = hash.http_header_name.clone().unwrap_or_default();
     if hash.use_source_ip == Some(true) {
-        if !attribute.is_empty() {
+        if attribute.is_empty() {
+            SOURCE_ADDRESS.clone_into(&mut attribute);
+        } else {
             let message = "`httpHeaderName` and `useSourceIp` exclude each other; remove one";
             report.error(object, &path.field("useSourceIp"), message);
-        } else {
-            SOURCE_ADDRESS.clone_into(&mut attribute);
         }
     }
     if attribute.is_empty() {

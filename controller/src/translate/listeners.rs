@@ -45,13 +45,10 @@ fn listener(
     let mut kept: Vec<(Member<'_, '_>, String)> = Vec::new();
     for (service, own_port) in members {
         let name = service.interface.unwrap_or(service.host).to_owned();
-        match collision(&kept, (service, own_port), &name) {
-            Some(message) => {
-                let place = format!("{address} port {port} is taken by {}", first.object.describe());
-                report.error(service.object, &own_port.path, format!("{place}{message}"));
-                continue;
-            }
-            None => {}
+        if let Some(message) = collision(&kept, (service, own_port), &name) {
+            let place = format!("{address} port {port} is taken by {}", first.object.describe());
+            report.error(service.object, &own_port.path, format!("{place}{message}"));
+            continue;
         }
         if let Some(message) = disagreement(routers, first.host, service.host) {
             let message = format!(

@@ -234,7 +234,7 @@ impl Policy {
             max_requests: self.max_requests.or(other.max_requests),
             max_retries: self.max_retries.or(other.max_retries),
             outliers: match (self.outliers, other.outliers) {
-                (Some(own), Some(other)) => Some(own.or(other)),
+                (Some(own), Some(other)) => Some(own.or(&other)),
                 (own, other) => own.or(other),
             },
             // Its fields make sense together only.
@@ -259,7 +259,7 @@ impl Policy {
 
 impl Outliers {
     /// What this says, and where it says nothing, what the other does.
-    fn or(self, other: Self) -> Self {
+    fn or(self, other: &Self) -> Self {
         Self {
             consecutive_errors: self.consecutive_errors.or(other.consecutive_errors),
             consecutive_gateway_errors: self.consecutive_gateway_errors.or(other.consecutive_gateway_errors),

@@ -49,13 +49,11 @@ impl<S> Reader<'_, S> {
 
     /// The same of a field that must be there.
     fn needed(&mut self, field: &str, name: Option<&str>, why: &str) -> Option<String> {
-        match name.filter(|name| !name.is_empty()) {
-            Some(name) => self.file(field, name),
-            None => {
-                self.mistake(field, format!("is missing: {why}"));
-                None
-            }
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
+            return self.file(field, name);
         }
+        self.mistake(field, format!("is missing: {why}"));
+        None
     }
 }
 

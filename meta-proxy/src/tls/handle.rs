@@ -54,7 +54,8 @@ impl Certificate {
 
     /// Why it is not good now, if it is not.
     pub fn complaint(&self) -> Option<&'static str> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        let now =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed());
         if now > self.not_after {
             Some("has expired")
         } else if now < self.not_before {

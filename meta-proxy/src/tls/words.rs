@@ -31,7 +31,7 @@ impl HandshakeError {
 
     /// Whether it is what made a connection attempt fail.
     pub fn is_cause_of(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
     }
 }
 
@@ -94,6 +94,6 @@ fn alert_words(alert: AlertDescription) -> String {
 
 /// An error on a connection that had been agreed on.
 pub(super) fn later(error: io::Error, peer: &str) -> io::Error {
-    let is_tls = error.get_ref().is_some_and(|inner| inner.is::<Error>());
+    let is_tls = error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>);
     if is_tls { HandshakeError::of(&error, peer).into() } else { error }
 }

@@ -79,9 +79,9 @@ impl Prober {
                 line = None;
             }
             let Some(cluster) = self.cluster.upgrade() else { return };
-            let result = result.as_ref().map_err(String::as_str).map(|()| ());
+            let result = result.as_ref().copied().map_err(String::as_str);
             cluster.settings().usage.roster.pinged(cluster.name(), self.address, result, &self.policy);
-            next = start + (self.policy.interval - self.at_most(self.policy.interval / JITTER));
+            next = start + self.policy.interval.saturating_sub(self.at_most(self.policy.interval / JITTER));
         }
     }
 

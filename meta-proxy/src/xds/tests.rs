@@ -222,9 +222,9 @@ fn retries_that_could_never_happen_are_refused() {
     let matcher = matcher("colour", v1::attribute_matcher::Matcher::Exact("green".to_owned()));
     let idempotent = vec![v1::Requests { attributes: vec![matcher] }];
     let retries = v1::Retries { attempts: 1, idempotent, ..Default::default() };
-    let retried = v1::Route { retries: Some(retries), ..route("retried", &[("c", 100)]) };
-    let retried =
-        resource(ResourceType::Routes, "orders.shop_20880", &routes("orders.shop_20880", vec![retried]));
+    let again = v1::Route { retries: Some(retries), ..route("retried", &[("c", 100)]) };
+    let table =
+        resource(ResourceType::Routes, "orders.shop_20880", &routes("orders.shop_20880", vec![again]));
     let of = |protocol: &str| v1::MetaProxy { protocol: protocol.to_owned(), ..meta_proxy() };
     let listening = |protocol| resource(ResourceType::Listener, "orders", &listener("orders", &of(protocol)));
     let hashing = |protocol: &str, attribute: &str| {
@@ -238,18 +238,18 @@ fn retries_that_could_never_happen_are_refused() {
         resource(ResourceType::Cluster, "c", &message)
     };
     assert_eq!(
-        change(&mut state(vec![retried.clone()]), vec![listening("plain"), hashing("plain", "other")]),
+        change(&mut state(vec![table.clone()]), vec![listening("plain"), hashing("plain", "other")]),
         [""; 0]
     );
     assert_eq!(
-        change(&mut state(vec![retried.clone()]), vec![listening("plain"), hashing("plain", "Command")]),
+        change(&mut state(vec![table.clone()]), vec![listening("plain"), hashing("plain", "Command")]),
         [
             "routes orders.shop_20880: routes[0].retries: not supported: cluster c is balanced by command, and what a key stands for \
           lives on one endpoint only"
         ]
     );
     assert_eq!(
-        change(&mut state(vec![retried]), vec![listening("narrow")]),
+        change(&mut state(vec![table]), vec![listening("narrow")]),
         [
             "routes orders.shop_20880: routes[0].retries.idempotent[0].attributes[0].name: requests of narrow have no attribute \
           \"colour\"; they have command, source.address"
@@ -354,7 +354,7 @@ fn a_condition_on_an_attribute_that_no_request_has_is_refused_where_the_protocol
     };
     let bucket = v1::TokenBucket { max_tokens: 1, tokens_per_fill: 1, fill_interval: seconds(1) };
     let condition =
-        |name| v1::ConditionalBucket { attributes: vec![present(name)], token_bucket: Some(bucket.clone()) };
+        |name| v1::ConditionalBucket { attributes: vec![present(name)], token_bucket: Some(bucket) };
     let limited = v1::RouteConfiguration {
         local_rate_limit: Some(v1::LocalRateLimit {
             token_bucket: None,

@@ -47,19 +47,15 @@ async fn outcome(
     let (world, mut accepted) = back(safe, tls);
     let mut client = world.client();
     client.asks(1, "get").await;
-    match accept(accepted.recv().await.unwrap(), acceptor).await {
-        Ok((mut endpoint, name)) => {
-            endpoint.answers("get").await;
-            client.gets(1).await;
-            Ok(name)
-        }
-        Err(_) => {
-            let told = client.receive().await.unwrap();
-            assert_eq!(failures(&world), (1, 1));
-            assert_eq!(world.count("UF"), 1);
-            Err(String::from_utf8(told.payload).unwrap())
-        }
+    if let Ok((mut endpoint, name)) = accept(accepted.recv().await.unwrap(), acceptor).await {
+        endpoint.answers("get").await;
+        client.gets(1).await;
+        return Ok(name);
     }
+    let told = client.receive().await.unwrap();
+    assert_eq!(failures(&world), (1, 1));
+    assert_eq!(world.count("UF"), 1);
+    Err(String::from_utf8(told.payload).unwrap())
 }
 
 fn own(authority: &Authority, names: &[&str]) -> Issued {

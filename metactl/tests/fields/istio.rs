@@ -108,6 +108,7 @@ fn outliers() -> Vec<Row> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn policy() -> Vec<Row> {
     let hash = || json!({ "consistentHash": { "httpHeaderName": "user" } });
     let maglev = || json!({ "consistentHash": { "httpHeaderName": "user", "maglev": { "tableSize": 251 } } });

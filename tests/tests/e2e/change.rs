@@ -101,8 +101,10 @@ async fn an_object_that_makes_no_sense_keeps_what_it_last_said_and_others_change
     scene.announce("spec.routes[0].route[1].weight: weights must sum to 100, not 90");
     scene.announce("MetaRouter shop/orders: its last good version stays in force");
     scene.folder().put("router", Router::routes([Route::split(&[("v1", 80), ("v2", 10)])]));
-    eventually("the mistake is told", async || scene.logged("weights must sum to 100, not 90").pop().ok_or("nothing"))
-        .await;
+    eventually("the mistake is told", async || {
+        scene.logged("weights must sum to 100, not 90").pop().ok_or("nothing")
+    })
+    .await;
     assert_eq!(answered_by(&client).await, ["v2"]);
     scene
         .folder()

@@ -299,8 +299,8 @@ async fn at_random_all_get_calls_and_a_split_by_a_hash_keeps_its_users() {
     for user in 0..100 {
         homes.push(of(user).await);
     }
-    for user in 0..100 {
-        assert_eq!(of(user).await, homes[user], "user {user}");
+    for (user, home) in homes.iter().enumerate() {
+        assert_eq!(of(user).await, *home, "user {user}");
     }
     let on_canary = homes.iter().filter(|home| **home == "canary").count();
     assert!((15..=45).contains(&on_canary), "{on_canary} of 100");

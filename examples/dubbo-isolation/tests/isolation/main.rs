@@ -29,6 +29,7 @@ fn batch_applications_are_known_by_their_names_without_a_change_to_them() {
     parted(Marking::Application);
 }
 
+#[expect(clippy::unwrap_used, reason = "what a test needs")]
 fn parted(marking: Marking) {
     let settings = short(marking);
     let crowd = Crowd::start(settings.user_workers, settings.batch_workers, settings.service_time).unwrap();

@@ -54,7 +54,7 @@ impl Endpoint {
         let Some(policy) = &settings.model.health.outliers else { return };
         if let Some(why) = standing.note(evidence, policy) {
             let now = cluster.local().now();
-            settings.usage.roster.eject(cluster.name(), self.address, why, policy, now);
+            settings.usage.roster.eject(cluster.name(), self.address, &why, policy, now);
         }
     }
 }

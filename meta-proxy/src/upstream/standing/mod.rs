@@ -174,13 +174,13 @@ impl Roster {
         &self,
         cluster: &str,
         endpoint: SocketAddr,
-        why: String,
+        why: &str,
         policy: &OutlierDetection,
         now: Instant,
     ) {
         self.tick(cluster, now);
         let mut book = self.book();
-        let sentence = book.ledger.eject(endpoint, why.clone(), policy, now);
+        let sentence = book.ledger.eject(endpoint, why.to_owned(), policy, now);
         match sentence {
             Sentence::Ejected(time) => tracing::warn!(cluster, %endpoint, ?time, why, "endpoint ejected"),
             Sentence::Spared => {

@@ -219,7 +219,7 @@ fn what_is_out_is_told_by_name_and_not_without_end() {
     roster.enter(&endpoints, &judged(&policy()));
     let now = Instant::now();
     for number in 1..=7 {
-        roster.eject("c", address(number), format!("{number} errors in a row"), &policy(), now);
+        roster.eject("c", address(number), &format!("{number} errors in a row"), &policy(), now);
     }
     let why = roster.why_out(|_| true, now);
     assert!(why.starts_with("10.0.0.1:1: ejected for another 30.0 s after 1 errors in a row; "), "{why}");
@@ -260,7 +260,7 @@ proptest! {
             let total = roster.members("c", now).len();
             let out = || roster.members("c", now).iter().filter(|(_, member)| member.is_out()).count();
             let before = out();
-            roster.eject("c", address(number), String::new(), &policy, now);
+            roster.eject("c", address(number), "", &policy, now);
             let most = (total * percent as usize / 100).max(1);
             prop_assert!(out() <= before.max(most), "{} of {total} at {percent} %", out());
             for (address, member) in roster.members("c", now) {

@@ -211,6 +211,7 @@ fn sni(name: String, at: &str, mistakes: &mut Mistakes) -> Option<String> {
     Some(name)
 }
 
+#[expect(clippy::option_option, reason = "what is wrong is not the same as what is absent")]
 fn identity(
     certificates: Vec<pb::TlsCertificate>,
     at: &str,
@@ -359,6 +360,7 @@ fn names(
 }
 
 /// Who must have signed the certificates of clients.
+#[expect(clippy::option_option, reason = "what is wrong is not the same as what is absent")]
 fn clients(
     validation: Option<pb::CertificateValidationContext>,
     (is_required, of_context): (bool, &str),

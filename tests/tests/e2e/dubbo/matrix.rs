@@ -67,9 +67,9 @@ async fn scene(providers: &[(Library, DubboProvider)]) -> Scene {
     let slow = Route::to("dubbo26").when("method", exact("sleep"));
     let generic = Route::to("dubbo3").when("generic", exact("true"));
     let routes = lanes.into_iter().chain(greetings).chain([slow, generic, Route::to("go")]);
-    let router = Router::routes(routes);
+    let chosen = Router::routes(routes);
     let rule = Rule::subsets(&names).of(&host(ROUTED));
-    setup = setup.put("service", all).put("rule", rule).put("router", router.of(&host(ROUTED)));
+    setup = setup.put("service", all).put("rule", rule).put("router", chosen.of(&host(ROUTED)));
     setup.listen(&format!("{}:{}", host(ROUTED), port(0))).start().await
 }
 
@@ -150,15 +150,15 @@ async fn routed(scene: &Scene, consumer: Library) {
         run("call-error", &["method=whoAmI", "generic=true"]);
     }
     let words: Vec<_> = words.iter().map(String::as_str).collect();
-    let consumed = consume(consumer, &words).await;
-    consumed.ok();
-    let replied = consumed.told("replied");
+    let all = consume(consumer, &words).await;
+    all.ok();
+    let replied = all.told("replied");
     assert_eq!(replied.len(), Library::ALL.len());
     for (library, reply) in Library::ALL.into_iter().zip(&replied) {
         let both = (reply["by"].as_str(), reply["served-by"].as_str());
         assert_eq!(both, (Some("the proxy"), Some(library.name())), "{consumer:?} was told {reply}");
     }
-    let answers: Vec<_> = consumed.told("call-error").iter().map(|told| told["reply"].to_string()).collect();
+    let answers: Vec<_> = all.told("call-error").iter().map(|told| told["reply"].to_string()).collect();
     let expected = [r#""dubbo26""#, r#""dubbo3""#];
     assert_eq!(answers, &expected[..answers.len()], "{consumer:?}");
 }

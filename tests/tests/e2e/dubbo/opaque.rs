@@ -32,7 +32,7 @@ async fn javas_own_serializations_pass_through_and_a_call_without_a_route_is_tol
         .await;
         words.truncate(2);
         words.extend(["--scenario", "call-error"]);
-        let told = consumer(library, scene.address(), &words).await.told("call-error").to_vec();
+        let told = consumer(library, scene.address(), &words).await.told("call-error").clone();
         let text = told[0].to_string();
         assert!(
             text.contains("no route matches") && text.contains(serialization),

@@ -5,10 +5,20 @@ use e2e::eventually::eventually;
 use e2e::objects::{Route, Router, Service};
 use e2e::scene::{Scene, Setup};
 
-/// Consumers ask an idle connection every 300 ms whether it lives, and make another one after three times as long without
-/// an answer.
-const IDLE: [&str; 6] =
-    ["--scenario", "idle", "--option", "parameter=heartbeat=300", "--option", "millis=2500"];
+/// Consumers ask an idle connection every 300 ms whether it lives, and make another one when four seconds have passed
+/// without an answer (3.3 would put that off for a minute): long enough for a busy machine, and less than they are idle.
+const IDLE: [&str; 10] = [
+    "--scenario",
+    "idle",
+    "--option",
+    "parameter=heartbeat=300",
+    "--option",
+    "parameter=heartbeat.timeout=4000",
+    "--option",
+    "parameter=dubbo.application.least-reconnect-duration=1000",
+    "--option",
+    "millis=6500",
+];
 
 async fn scene(provider: &DubboProvider) -> Scene {
     let service = Service::orders().endpoint("any", provider.address());

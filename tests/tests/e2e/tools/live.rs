@@ -161,7 +161,7 @@ async fn the_page_answers_each_question_with_the_right_status_and_form() {
     assert_eq!(shown["route"]["name"], "who");
     assert_eq!(shown["tried"], json!(["routes[0] \"who\": matches"]));
     assert_eq!(shown["route"]["to"][0]["endpoints"][0]["address"], provider.address().to_string());
-    let many: String = (0..65).map(|number| format!("&attr=a{number}=x")).collect();
+    let many = (0..65).map(|number| format!("&attr=a{number}=x")).collect::<Vec<_>>().concat();
     let long = format!("/explain?host=orders.shop.example&attr=a={}", "x".repeat(40 << 10));
     for (path, status, text) in [
         ("/explain", 400, "host is missing; ask for /explain?host=HOST"),

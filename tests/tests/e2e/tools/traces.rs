@@ -36,9 +36,8 @@ async fn a_call_is_found_by_its_trace_and_a_failure_tells_why() {
     let unrouted = calling("other").attachment("traceparent", &*format!("00-{TRACE}-{SPAN}-00"));
     assert!(!client.call(&unrouted, SOON).await.is_ok());
     let lines = lines(&scene, 5).await;
-    let traces: Vec<_> = lines.iter().map(|line| line["trace_id"].as_str()).collect();
-    let trace = Some(TRACE);
-    assert_eq!(traces, [trace, trace, trace, None, trace]);
+    let logged: Vec<_> = lines.iter().map(|line| line["trace_id"].as_str()).collect();
+    assert_eq!(logged, [Some(TRACE), Some(TRACE), Some(TRACE), None, Some(TRACE)]);
     let detail = lines[4]["detail"].as_str().unwrap();
     assert!(
         detail.ends_with("nearest is routes[0] \"who\": method is \"other\", needs exact \"who\")"),

@@ -13,6 +13,7 @@ use crate::xds::fixtures::{refused, seconds};
 
 const S: Duration = Duration::from_secs(1);
 
+#[expect(clippy::unnecessary_wraps, reason = "every field of the message is an option")]
 fn number(value: u32) -> Option<UInt32Value> {
     Some(UInt32Value { value })
 }
