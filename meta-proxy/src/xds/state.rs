@@ -62,7 +62,7 @@ impl State {
         Ack { rejected }
     }
 
-    /// Tries again what was refused for its files alone, at most [`RETRIES`] resources in turn. Tells which of them are in force
+    /// Tries again what was refused for its files alone, at most `RETRIES` resources in turn. Tells which of them are in force
     /// now.
     pub fn try_again(&mut self, codecs: &Codecs, files: &mut Files) -> Vec<(ResourceType, String)> {
         let last = self.tried_last.take();
