@@ -43,5 +43,4 @@ fn both_planes_have_the_same_limits_for_health_checks() {
     use meta_proxy::xds as proxy;
     assert_eq!(control::SHORTEST_CHECK_INTERVAL, proxy::SHORTEST_CHECK_INTERVAL);
     assert_eq!(control::LONGEST_CHECK_INTERVAL, proxy::LONGEST_CHECK_INTERVAL);
-    assert_eq!(control::CHECK_THRESHOLD_LIMIT, proxy::CHECK_THRESHOLD_LIMIT);
 }

@@ -15,8 +15,6 @@ use crate::tree::FieldPath;
 pub const SHORTEST_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 /// The longest, likewise.
 pub const LONGEST_CHECK_INTERVAL: Duration = Duration::from_hours(1);
-/// Pings in a row that may be asked for, as the proxy has it.
-pub const CHECK_THRESHOLD_LIMIT: u32 = 100;
 
 /// What holds where a `healthCheck` does not say.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
@@ -85,16 +83,13 @@ pub(crate) fn checks(object: &Object<MetaRouterSpec>, report: &mut Report) -> Op
     } else if timeout > interval {
         wrong("timeout", format!("must not be longer than the interval, {interval:?}"));
     }
-    let mut threshold = |field: &str, count: Option<u32>, default| {
-        let count = count.unwrap_or(default);
-        if !(1..=CHECK_THRESHOLD_LIMIT).contains(&count) {
-            wrong(field, format!("must be from 1 to {CHECK_THRESHOLD_LIMIT}"));
-        }
-        count
-    };
-    let unhealthy_threshold = threshold("unhealthyThreshold", spec.unhealthy_threshold, UNHEALTHY_THRESHOLD);
-    let healthy_threshold = threshold("healthyThreshold", spec.healthy_threshold, HEALTHY_THRESHOLD);
-    is_right.then_some(HealthCheck { interval, timeout, unhealthy_threshold, healthy_threshold })
+    // Their bounds are the schema's.
+    is_right.then_some(HealthCheck {
+        interval,
+        timeout,
+        unhealthy_threshold: spec.unhealthy_threshold.unwrap_or(UNHEALTHY_THRESHOLD),
+        healthy_threshold: spec.healthy_threshold.unwrap_or(HEALTHY_THRESHOLD),
+    })
 }
 
 fn positive(text: &str) -> Result<Duration, String> {

@@ -33,7 +33,7 @@ use crate::object::{Key, Objects};
 use crate::status::{Diagnostic, Severity};
 
 pub use balancing::{RING_SIZE_LIMIT, TABLE_SIZE_LIMIT};
-pub use health::{CHECK_THRESHOLD_LIMIT, LONGEST_CHECK_INTERVAL, SHORTEST_CHECK_INTERVAL};
+pub use health::{LONGEST_CHECK_INTERVAL, SHORTEST_CHECK_INTERVAL};
 pub use limits::{CONDITIONS_LIMIT, FILL_INTERVAL_FLOOR, FILL_INTERVAL_LIMIT};
 pub use matchers::{REGEX_LENGTH_LIMIT, REGEX_NEST_LIMIT, REGEX_SIZE_LIMIT};
 

@@ -174,3 +174,15 @@ fn so_many_answers_in_a_row_make_it_healthy_again() {
         assert_eq!(requests(&parts), [5, 5]);
     });
 }
+
+#[test]
+fn an_answer_that_is_an_error_is_none() {
+    run(async {
+        let (world, parts) = cluster(2, checked(2, 1));
+        parts[0].pong_status.set(2);
+        intervals(4).await;
+        let mut client = world.client();
+        ask(&mut client, 10).await;
+        assert_eq!(requests(&parts), [0, 10]);
+    });
+}

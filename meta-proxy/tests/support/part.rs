@@ -22,6 +22,8 @@ pub struct Part {
     pub manner: Cell<Manner>,
     /// Whether it answers pings.
     pub pongs: Cell<bool>,
+    /// The status of these answers.
+    pub pong_status: Cell<u8>,
     pub requests: Cell<usize>,
     pub pings: Cell<usize>,
     /// Connections that it has accepted.
@@ -35,6 +37,7 @@ impl Default for Part {
         Self {
             manner: Cell::new(Manner::Answers(0)),
             pongs: Cell::new(true),
+            pong_status: Cell::default(),
             requests: Cell::default(),
             pings: Cell::default(),
             connections: Cell::default(),
@@ -64,7 +67,8 @@ impl Actor {
                     (b'p', _) => {
                         count(&part.pings);
                         if part.pongs.get() {
-                            self.send(&Frame::new(b'o', frame.id, "", b"")).await;
+                            let status = part.pong_status.get();
+                            self.send(&Frame { status, ..Frame::new(b'o', frame.id, "", b"") }).await;
                         }
                         if part.leaves_after_ping.get() {
                             return;

@@ -41,12 +41,7 @@ enum Policy {
 impl Balancer {
     /// A balancer of this kind, which knows no endpoints yet.
     pub fn new(kind: &LoadBalancing) -> Self {
-        let attribute = match kind {
-            LoadBalancing::RingHash { attribute, .. } | LoadBalancing::Maglev { attribute, .. } => {
-                Some(attribute.clone())
-            }
-            LoadBalancing::LeastRequest | LoadBalancing::Random | LoadBalancing::RoundRobin => None,
-        };
+        let attribute = kind.attribute().map(str::to_owned);
         let policy = match (Owners::new(kind), kind) {
             (Some(owners), _) => Policy::Hash(owners),
             (None, LoadBalancing::RoundRobin) => Policy::RoundRobin { next: Cell::new(0) },

@@ -11,7 +11,6 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -54,7 +53,7 @@ pub struct Roster {
     book: Mutex<Book>,
     /// All get requests, whoever is out.
     panics: AtomicBool,
-    /// When the next one comes back, in microseconds since `start`.
+    /// When the next one comes back, in nanoseconds since `start`.
     next_return: AtomicU64,
 }
 
@@ -153,7 +152,7 @@ impl Roster {
     #[inline]
     pub fn tick(&self, cluster: &str, now: Instant) {
         let next = self.next_return.load(Ordering::Relaxed);
-        if next != NEVER && self.micros(now) >= next {
+        if next != NEVER && self.nanos(now) >= next {
             self.settle(cluster, now);
         }
     }
@@ -245,17 +244,13 @@ impl Roster {
             standing.out.store(is_out, Ordering::Relaxed);
         }
         self.panics.store(book.ledger.panics(book.panic_threshold), Ordering::Relaxed);
-        let next = book.ledger.next_return().map_or(NEVER, |next| self.micros_up(next));
+        let next = book.ledger.next_return().map_or(NEVER, |next| self.nanos(next));
         self.next_return.store(next, Ordering::Relaxed);
     }
 
-    fn micros(&self, time: Instant) -> u64 {
-        time.saturating_duration_since(self.start).as_micros() as u64
-    }
-
-    /// The first whole microsecond that is not before `time`.
-    fn micros_up(&self, time: Instant) -> u64 {
-        self.micros(time + Duration::from_nanos(999))
+    fn nanos(&self, time: Instant) -> u64 {
+        // 64 bits last for five hundred years.
+        time.saturating_duration_since(self.start).as_nanos() as u64
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {

@@ -269,8 +269,7 @@ proptest! {
                 prop_assert!(until <= now + longest.max(base) * S);
             }
         }
-        // The time of a return is kept in microseconds.
-        let end = now + longest.max(base) * S + Duration::from_micros(1);
+        let end = now + longest.max(base) * S;
         prop_assert!(roster.members("c", end).iter().all(|(_, member)| !member.is_out()), "all come back");
     }
 }
