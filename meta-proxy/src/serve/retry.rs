@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::Failure;
 use crate::exchange::{Again, End, Exchange};
+use crate::route::Attributes;
 use crate::snapshot::{RetriesView, ServiceView};
 use crate::upstream::{Cluster, Permit, Place, Share, Tried};
 
@@ -74,7 +75,10 @@ fn may_repeat(asked: &Asked<'_>, service: &ServiceView, retries: &RetriesView) -
     if asked.message.opaque.is_some() {
         return table.may_repeat_unseen(retries.route);
     }
-    look_up(asked, table, None, |attributes| table.may_repeat(retries.route, attributes))
+    // By way of a trait object, so that what routes are found by is compiled for one caller.
+    look_up(asked, table, None, |attributes| {
+        table.may_repeat(retries.route, attributes as &mut dyn Attributes)
+    })
 }
 
 /// A request that may be sent again.
@@ -232,7 +236,7 @@ impl Retry {
         let pause = local.pause(FIRST_PAUSE_MS, self.tries.pauses, LONGEST_PAUSE_MS);
         let left = match self.has_other() {
             true => Left::Another,
-            false if self.cluster.has_other(self.place, &Tried::default()) => Left::Same,
+            false if self.cluster.has_other(&Tried::default()) => Left::Same,
             false => Left::Nothing,
         };
         self.tries.next(ended, local.now(), left, pause)
@@ -240,7 +244,7 @@ impl Retry {
 
     /// Whether there is an endpoint where it has not been tried.
     fn has_other(&self) -> bool {
-        self.cluster.has_other(self.place, &Tried::by_earlier(self.tried.clone()))
+        self.cluster.has_other(&Tried::by_earlier(self.tried.clone()))
     }
 
     /// Permission to send it again; `None`: there are too many others.

@@ -252,10 +252,12 @@ impl Cluster {
         self.settings.borrow().usage.retries.join()
     }
 
-    /// Whether a request could go to another endpoint than those that were tried.
-    #[inline(never)]
-    pub fn has_other(&self, place: Place, tried: &Tried) -> bool {
-        self.candidate(place, tried).is_some()
+    /// Whether a request that any endpoint would do for could go to another one than those that were tried.
+    pub fn has_other(&self, tried: &Tried) -> bool {
+        let minds_health = self.minds_health();
+        let is_barred =
+            |endpoint: &Endpoint| (minds_health && endpoint.is_out()) || tried.contains(endpoint.address());
+        self.endpoints.borrow().iter().any(|endpoint| !is_barred(endpoint))
     }
 
     /// Sends a request once more, for which there is a permit.
@@ -297,11 +299,6 @@ impl Cluster {
     }
 
     /// The endpoint to try next.
-    #[expect(
-        clippy::inline_always,
-        reason = "each request is on its way here; those that are sent again are few"
-    )]
-    #[inline(always)]
     fn candidate(&self, place: Place, tried: &Tried) -> Option<Rc<Endpoint>> {
         let endpoints = self.endpoints.borrow();
         let balancer = self.balancer.borrow();
