@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::telemetry::LogTarget;
+use crate::telemetry::{LogTarget, TRACE_LOOK_LIMIT};
 
 /// How a proxy is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Bootstrap {
     pub listen: BTreeMap<(String, u16), SocketAddr>,
     /// Where exchanges are logged, if they are.
     pub access_log: Option<LogTarget>,
+    /// Bytes of a request in which its trace is looked for for the log's sake alone; 0: it is never looked for.
+    pub trace_look_limit: usize,
     /// How long requests may go on after the proxy has been told to stop.
     pub drain: Duration,
     /// Connections that one listener accepts at most.
@@ -34,6 +36,7 @@ impl Default for Bootstrap {
             admin: None,
             listen: BTreeMap::new(),
             access_log: None,
+            trace_look_limit: TRACE_LOOK_LIMIT,
             drain: Duration::from_secs(30),
             connections_per_listener: 65_536,
             queued_bytes: 256 << 20,

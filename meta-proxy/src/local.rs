@@ -18,6 +18,10 @@ const SPARE_BUFFERS: usize = 64;
 /// An out-buffer that has grown beyond this is given back to the allocator.
 const SPARE_BUFFER_LIMIT: usize = 64 * 1024;
 
+/// Local replies of a worker in a second whose texts may take a moment to find. A client that provokes them without end
+/// gets plainer ones.
+const ELABORATE_LIMIT: u32 = 100;
+
 /// One worker's shared state.
 pub struct Local {
     worker: usize,
@@ -28,6 +32,8 @@ pub struct Local {
     random: RefCell<fastrand::Rng>,
     queued: Cell<usize>,
     queued_limit: usize,
+    /// Since when local replies are counted that took a moment, and how many there were.
+    elaborate: Cell<(Instant, u32)>,
     series: Arc<WorkerSeries>,
     telemetry: Arc<Telemetry>,
 }
@@ -45,6 +51,7 @@ impl Local {
             random: RefCell::new(fastrand::Rng::with_seed(seed)),
             queued: Cell::new(0),
             queued_limit,
+            elaborate: Cell::new((Instant::now(), 0)),
             series: telemetry.worker(worker),
             telemetry,
         }
@@ -102,6 +109,15 @@ impl Local {
     pub fn pause(&self, first: u32, doublings: u32, longest: u32) -> Duration {
         let pause = (first << doublings.min(10)).min(longest);
         Duration::from_millis((pause - self.random(pause / 2 + 1)).into())
+    }
+
+    /// Whether one more local reply may take a moment to find its words. Counts it.
+    pub fn may_elaborate(&self) -> bool {
+        let (since, count) = self.elaborate.get();
+        let is_over = self.now().saturating_duration_since(since) >= Duration::from_secs(1);
+        let (since, count) = if is_over { (self.now(), 0) } else { (since, count) };
+        self.elaborate.set((since, count.saturating_add(1)));
+        count < ELABORATE_LIMIT
     }
 
     /// Takes the worker's read buffer; [`Local::return_scratch`] gives it back.

@@ -125,6 +125,9 @@ pub struct Run {
     /// Log one line of JSON per exchange to this file; `-` is standard output
     #[arg(long, value_name = "FILE", value_parser = log_target)]
     pub(crate) access_log: Option<LogTarget>,
+    /// Look for trace ids in requests of at most so many bytes, for the access log alone; 0: in none [default: 8192]
+    #[arg(long, value_name = "BYTES", requires = "access_log")]
+    pub(crate) access_log_trace: Option<usize>,
     /// How long requests may go on after SIGTERM, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) drain: Duration,

@@ -7,6 +7,7 @@ use controller::source::kubernetes::Kubernetes;
 use controller::{Controller, Running};
 use meta_proxy::app::{self, Delivery, Event};
 use meta_proxy::bootstrap::Bootstrap;
+use meta_proxy::telemetry::TRACE_LOOK_LIMIT;
 use meta_proxy::xds::Codecs;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -47,6 +48,7 @@ fn bootstrap(run: Run) -> Bootstrap {
         admin: run.admin,
         listen: run.listen.into_iter().collect(),
         access_log: run.access_log,
+        trace_look_limit: run.access_log_trace.unwrap_or(TRACE_LOOK_LIMIT),
         drain: run.drain,
         ..Bootstrap::default()
     }

@@ -147,7 +147,10 @@ impl Proxy {
             let what = what.to_owned();
             move |error| StartError::Io { what, error }
         };
-        let open = |target| AccessLog::open(target).map_err(failed(&format!("the access log {target}")));
+        let trace_limit = bootstrap.trace_look_limit;
+        let open = |target| {
+            AccessLog::open(target, trace_limit).map_err(failed(&format!("the access log {target}")))
+        };
         let access_log = bootstrap.access_log.as_ref().map(open).transpose()?;
         let telemetry = Arc::new(Telemetry::new(access_log));
         let workers = Workers::start(&bootstrap, &telemetry).map_err(failed("a worker's thread"))?;

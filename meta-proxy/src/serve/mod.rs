@@ -27,9 +27,6 @@ use crate::upstream::{Cluster, Place};
 /// What a request that says itself how long it may take gets beyond that, for the way.
 const OWN_TIME_GRACE: Duration = Duration::from_secs(1);
 
-/// Bytes of a request in which a codec looks for late attributes for the access log's sake alone.
-const TRACE_LOOK_LIMIT: usize = 64 << 10;
-
 /// What a request asks of the proxy, and who asks.
 pub struct Asked<'a> {
     /// The listener that it came to.
@@ -315,7 +312,7 @@ impl Lookup<'_> {
         let names = &traced.wanted[traced.from..];
         let from = if self.has_walked { traced.from } else { 0 };
         if !self.has_walked {
-            if message.len > TRACE_LOOK_LIMIT {
+            if message.len > traced.limit {
                 return None;
             }
             client.attributes(message, bytes, names, &mut self.found);

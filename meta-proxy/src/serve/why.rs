@@ -53,9 +53,10 @@ fn head(asked: &Asked<'_>) -> String {
     shown.collect()
 }
 
-/// The nearest route, in words. Values are shown of attributes that the route names.
+/// The nearest route, in words, unless too many were told in this second. Values are shown of attributes that the route
+/// names.
 fn nearest(asked: &Asked<'_>, service: &ServiceView) -> Option<String> {
-    let table = service.table.as_ref()?;
+    let table = service.table.as_ref().filter(|_| asked.client.local().may_elaborate())?;
     let near = look_up(asked, table, None, |attributes| table.nearest(attributes));
     near.map(|near| near.to_string())
 }

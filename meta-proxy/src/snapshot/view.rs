@@ -16,7 +16,7 @@ use crate::local::Local;
 use crate::model::{self, RouteAction};
 use crate::rate_limit::Buckets;
 use crate::route::Table;
-use crate::telemetry::{RequestKey, TraceId};
+use crate::telemetry::{AccessLog, RequestKey, TraceId};
 use crate::upstream::Cluster;
 use crate::wire::Connector;
 
@@ -77,6 +77,8 @@ pub struct Traced {
     pub wanted: Box<[Attribute]>,
     /// Where those begin.
     pub from: usize,
+    /// Bytes of a request that is looked into for them alone.
+    pub limit: usize,
 }
 
 /// A route, joined with its clusters.
@@ -158,12 +160,12 @@ impl View {
             }
         }
         let mut listeners = BTreeMap::new();
-        let is_logged = local.telemetry().access_log().is_some();
+        let trace_limit = local.telemetry().access_log().map_or(0, AccessLog::trace_limit);
         for (name, spec) in &snapshot.listeners {
             let old = self.listeners.get(name).filter(|_| same_clusters);
             let listener = match old {
                 Some(old) if Arc::ptr_eq(&old.spec, spec) => old.clone(),
-                _ => Rc::new(ListenerView::new(spec, &clusters, old, is_logged)),
+                _ => Rc::new(ListenerView::new(spec, &clusters, old, trace_limit)),
             };
             listeners.insert(name.clone(), listener);
         }
@@ -186,7 +188,12 @@ impl View {
 type Clusters = BTreeMap<String, Rc<Cluster>>;
 
 impl ListenerView {
-    fn new(spec: &Arc<ListenerSpec>, clusters: &Clusters, old: Option<&Rc<Self>>, is_logged: bool) -> Self {
+    fn new(
+        spec: &Arc<ListenerSpec>,
+        clusters: &Clusters,
+        old: Option<&Rc<Self>>,
+        trace_limit: usize,
+    ) -> Self {
         let has_late = !spec.factory.conduct().has_only_head;
         let name: Arc<str> = spec.model.name.as_str().into();
         let view = |service: &super::ServiceSpec| {
@@ -197,8 +204,8 @@ impl ListenerView {
                 _ => {
                     let mut view =
                         ServiceView::new(spec, &service.model.host, service.routes.as_ref(), clusters);
-                    let table = view.table.as_ref().filter(|_| is_logged && has_late);
-                    view.traced = table.map(|table| Traced::new(table, spec.properties));
+                    let table = view.table.as_ref().filter(|_| trace_limit > 0 && has_late);
+                    view.traced = table.map(|table| Traced::new(table, spec.properties, trace_limit));
                     Rc::new(view)
                 }
             }
@@ -310,10 +317,10 @@ impl ServiceView {
 }
 
 impl Traced {
-    fn new(table: &Table, properties: &Properties) -> Self {
+    fn new(table: &Table, properties: &Properties, limit: usize) -> Self {
         let names = TraceId::NAMES.map(|name| Attribute::new(properties, name));
         let from = table.wanted().len();
-        Self { wanted: table.wanted().iter().cloned().chain(names).collect(), from }
+        Self { wanted: table.wanted().iter().cloned().chain(names).collect(), from, limit }
     }
 }
 

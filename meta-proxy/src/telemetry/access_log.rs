@@ -22,6 +22,10 @@ const BATCH: usize = 64 * 1024;
 /// How long lines gather after a small batch: a thread woken for each line costs more than the call that it tells of.
 const GATHER: Duration = Duration::from_millis(20);
 
+/// Bytes of a request in which its trace is looked for for the log's sake alone, unless the bootstrap says otherwise. It may
+/// cost 40 instructions a byte, where arguments in hessian2 are lists of small numbers.
+pub const TRACE_LOOK_LIMIT: usize = 8 << 10;
+
 /// Where lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogTarget {
@@ -47,6 +51,7 @@ pub struct AccessLog {
     lines: SyncSender<Vec<u8>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     dropped: AtomicU64,
+    trace_limit: usize,
 }
 
 /// What one line says. Fields that do not apply are left out.
@@ -91,8 +96,9 @@ pub struct LogEntry<'a> {
 }
 
 impl AccessLog {
-    /// Opens the target and starts the writer thread.
-    pub fn open(target: &LogTarget) -> io::Result<Self> {
+    /// Opens the target and starts the writer thread. For the log alone, traces are looked for in requests of up to
+    /// `trace_limit` bytes; if that is 0, in none.
+    pub fn open(target: &LogTarget, trace_limit: usize) -> io::Result<Self> {
         let sink: Box<dyn Write + Send> = match target {
             LogTarget::Stdout => Box::new(io::stdout()),
             LogTarget::File(path) => Box::new(OpenOptions::new().append(true).create(true).open(path)?),
@@ -100,7 +106,12 @@ impl AccessLog {
         let (lines, waiting) = sync_channel(QUEUE);
         let writer = std::thread::Builder::new().name("access-log".to_owned());
         let writer = writer.spawn(move || write_lines(&waiting, sink))?;
-        Ok(Self { lines, writer: Mutex::new(Some(writer)), dropped: AtomicU64::new(0) })
+        Ok(Self { lines, writer: Mutex::new(Some(writer)), dropped: AtomicU64::new(0), trace_limit })
+    }
+
+    /// Bytes of a request in which its trace is looked for for the log's sake alone; 0: it is never looked for.
+    pub fn trace_limit(&self) -> usize {
+        self.trace_limit
     }
 
     /// Queues one line.

@@ -10,7 +10,7 @@ mod series;
 mod standing;
 mod trace;
 
-pub use access_log::{AccessLog, LogEntry, LogTarget};
+pub use access_log::{AccessLog, LogEntry, LogTarget, TRACE_LOOK_LIMIT};
 pub use exposition::{Judged, JudgedEndpoint};
 pub use registry::{EndpointKey, ListenerKey, RequestKey, Telemetry};
 pub use series::{Counter, EndpointSeries, ListenerSeries, Outcome, RequestSeries, TlsSeries, WorkerSeries};

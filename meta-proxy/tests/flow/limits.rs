@@ -272,3 +272,16 @@ fn on_a_pin_requests_are_limited_but_for_those_about_the_pin_itself() {
         assert_eq!(world.count("RL"), 2);
     });
 }
+
+#[test]
+fn a_bucket_can_be_that_of_one_address() {
+    run(async {
+        let matcher = ValueMatcher::Exact("10.0.0.1".to_owned());
+        let conditions = vec![when("source.address", matcher, bucket(2))];
+        let world = limited(RateLimit { conditions, default: None });
+        for (address, expected) in [([10, 0, 0, 1], 2), ([10, 0, 0, 2], 5)] {
+            let mut client = world.client_from((address, 1).into());
+            assert_eq!(passed(&mut client, 5, "get").await, expected, "{address:?}");
+        }
+    });
+}

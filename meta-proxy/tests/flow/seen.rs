@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use meta_proxy::model::{AttributeMatcher, Matcher, ValueMatcher};
-use meta_proxy::telemetry::{AccessLog, LogTarget};
+use meta_proxy::telemetry::{AccessLog, LogTarget, TRACE_LOOK_LIMIT};
 use serde_json::Value;
 
 use crate::spread;
@@ -26,7 +26,11 @@ impl Log {
     }
 
     fn open(&self) -> AccessLog {
-        AccessLog::open(&LogTarget::File(self.path())).unwrap()
+        self.open_for(TRACE_LOOK_LIMIT)
+    }
+
+    fn open_for(&self, trace_limit: usize) -> AccessLog {
+        AccessLog::open(&LogTarget::File(self.path()), trace_limit).unwrap()
     }
 
     /// All lines, once nothing more is to come.
@@ -106,6 +110,21 @@ fn nobody_looks_for_a_trace_where_it_would_be_told_to_nobody_or_cannot_be() {
 }
 
 #[test]
+fn nobody_looks_for_a_trace_where_the_log_wants_none() {
+    run(async {
+        let log = Log::new();
+        let mut world = World::logging(Some(log.open_for(0)));
+        world.echoing("all", 1, |_| false);
+        world.route(None, "all");
+        world.apply();
+        let before = walks();
+        ask(&mut world.client(), 1, &format!("b3:{TRACE}-{SPAN}")).await;
+        assert_eq!(walks(), before);
+        assert_eq!(log.lines(&world)[0].get("trace_id"), None);
+    });
+}
+
+#[test]
 fn a_long_request_is_looked_into_for_its_routes_but_not_for_its_trace_alone() {
     for (routes_look, trace) in [(false, None), (true, Some(TRACE))] {
         run(async {
@@ -117,7 +136,9 @@ fn a_long_request_is_looked_into_for_its_routes_but_not_for_its_trace_alone() {
             world.route(None, "all");
             world.apply();
             let mut client = world.client();
-            client.send(&Frame::new(b'q', 1, &format!("b3:{TRACE}-{SPAN}"), &vec![0; 64 << 10])).await;
+            client
+                .send(&Frame::new(b'q', 1, &format!("b3:{TRACE}-{SPAN}"), &vec![0; TRACE_LOOK_LIMIT]))
+                .await;
             client.gets(1).await;
             assert_eq!(log.lines(&world)[0]["trace_id"].as_str(), trace);
         });

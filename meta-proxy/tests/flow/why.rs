@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use meta_proxy::model::{AttributeMatcher, Limits, Matcher, RouteAction, ValueMatcher};
+use meta_proxy::model::{AttributeMatcher, Limits, Matcher, Retries, RouteAction, ValueMatcher};
 
 use crate::support::{Behaviour, World, run};
 use crate::{next, ordered};
@@ -136,5 +136,49 @@ fn a_request_that_no_route_matches_is_told_which_comes_nearest() {
                  \"{cut}\"…, needs exact \"list\")"
             )
         );
+    });
+}
+
+#[test]
+fn a_try_that_has_less_time_than_its_request_is_told_with_its_own() {
+    run(async {
+        let mut world = World::new();
+        world.echoing("all", 1, |method| method == "never");
+        let route = world.route(None, "all");
+        route.timeout = Some(Duration::from_secs(5));
+        let per_try_timeout = Some(Duration::from_millis(200));
+        route.retries = Some(Retries { attempts: 1, per_try_timeout, idempotent: vec![Vec::new()] });
+        world.apply();
+        let mut client = world.client();
+        client.asks(1, "never").await;
+        let text = "Timeout: no response in time: 192.0.2.1:1 did not respond within 200ms";
+        assert_eq!(client.is_told(1).await, text);
+    });
+}
+
+#[test]
+fn whoever_asks_for_nothing_there_is_without_end_gets_plainer_answers() {
+    run(async {
+        let mut world = World::new();
+        world.serving("all", 1);
+        world.route(Some("list"), "all");
+        world.apply();
+        let mut client = world.client();
+        let mut nearest = Vec::new();
+        for _second in 0..2 {
+            let mut told = 0;
+            for id in 0..150 {
+                client.asks(id, "get").await;
+                let text = client.is_told(id).await;
+                assert!(
+                    text.starts_with("NoRoute: no route matches for method=get (1 routes of shop"),
+                    "{text}"
+                );
+                told += usize::from(text.contains("nearest is routes[0]"));
+            }
+            nearest.push(told);
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(nearest, [100, 100]);
     });
 }

@@ -16,6 +16,10 @@ pub(crate) const NULL: u8 = b'N';
 
 /// The first [`MAX_TEXT`] units of `text`, or one fewer where that would cut a character.
 pub(crate) fn shortened(text: &str) -> &str {
+    if text.len() <= MAX_TEXT {
+        // A unit takes a byte at least.
+        return text;
+    }
     let (mut units, mut end) = (0, 0);
     for char in text.chars() {
         if units + char.len_utf16() > MAX_TEXT {
@@ -34,11 +38,15 @@ pub(crate) fn fits(text: &str) -> bool {
 
 /// Writes a text that [`fits`], each unit on its own as Java does.
 pub(crate) fn put_text(text: &str, out: &mut Vec<u8>) {
-    let units = text.encode_utf16().count();
+    let is_ascii = text.is_ascii();
+    let units = if is_ascii { text.len() } else { text.encode_utf16().count() };
     match units {
         0..=31 => out.push(units as u8),
         32..=1023 => out.extend_from_slice(&[0x30 + (units >> 8) as u8, units as u8]),
         _ => out.extend_from_slice(&[b'S', (units >> 8) as u8, units as u8]),
+    }
+    if is_ascii {
+        return out.extend_from_slice(text.as_bytes());
     }
     for char in text.chars() {
         if char.len_utf16() == 1 {

@@ -52,6 +52,18 @@ async fn commands_go_where_their_name_and_their_key_send_them() {
 }
 
 #[tokio::test]
+async fn clients_are_told_apart_by_where_they_come_from() {
+    let servers = Servers::start(2).await;
+    let elsewhere = Route::to("one").when("source.address", not(&prefix("127.")));
+    let here = Route::to("two").when("Source.Address", exact("127.0.0.1"));
+    let scene = behind(&servers).put("router", Router::routes([elsewhere, here])).start().await;
+    let mut client = connect(scene.address()).await;
+    assert!(ask(&mut client, "SET key x").await.is_ok());
+    assert_eq!(servers.holder("key").await, 1);
+    scene.end().await;
+}
+
+#[tokio::test]
 async fn a_database_can_have_a_server_of_its_own() {
     let servers = Servers::start(2).await;
     let router = Router::routes([Route::to("two").when("db", exact("5")), Route::to("one")]);

@@ -156,7 +156,7 @@ async fn what_makes_no_sense_is_refused_with_what_would() {
     let folder = good();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let admin = taken.local_addr().unwrap().to_string();
-    let rows: [(&str, &[&str], &str); 15] = [
+    let rows: [(&str, &[&str], &str); 16] = [
         (
             "explain",
             &["--host", "orders.shop.exampl"],
@@ -187,6 +187,7 @@ async fn what_makes_no_sense_is_refused_with_what_would() {
         ("run", &["--drain", "soon"], "\"soon\" is not a number of seconds"),
         ("run", &["--admin", "15000"], "--admin"),
         ("run", &["--admin", &admin], &admin),
+        ("run", &["--access-log-trace", "100"], "--access-log <FILE>"),
         ("run", &["--access-log", "/no/such/folder/access.log"], "/no/such/folder/access.log"),
     ];
     for (command, words, expected) in rows {
