@@ -94,6 +94,11 @@ impl Issued {
         Ok((certificate, key))
     }
 
+    /// The certificate in DER.
+    pub fn der(&self) -> Result<Vec<u8>, Error> {
+        Ok(CertificateDer::from_pem_slice(self.certificate.as_bytes())?.to_vec())
+    }
+
     fn chain(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
         let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes())?;
         Ok((vec![certificate], PrivateKeyDer::from_pem_slice(self.key.as_bytes())?))
@@ -136,6 +141,15 @@ pub fn acceptor(own: &Issued, clients: Option<&Authority>) -> Result<TlsAcceptor
     };
     let (chain, key) = own.chain()?;
     Ok(Arc::new(builder.with_single_cert(chain, key)?).into())
+}
+
+/// The certificate that a server shows to a client who asks for this name, in DER.
+pub async fn shown(server: SocketAddr, connector: &TlsConnector, name: &str) -> Result<Vec<u8>, Error> {
+    let stream = TcpStream::connect(server).await?;
+    let agreed = connector.connect(ServerName::try_from(name.to_owned())?, stream);
+    let stream = timeout(HANDSHAKE_TIME, agreed).await??;
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    Ok(shown.ok_or("a server that shows no certificate")?.to_vec())
 }
 
 /// Which way a tunnel goes.

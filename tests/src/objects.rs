@@ -174,6 +174,7 @@ pub struct Router {
     options: Option<String>,
     limit: Option<String>,
     health_check: Option<String>,
+    tls: Option<String>,
 }
 
 impl Router {
@@ -185,6 +186,7 @@ impl Router {
             options: None,
             limit: None,
             health_check: None,
+            tls: None,
         }
     }
 
@@ -213,6 +215,13 @@ impl Router {
 }
 
 impl Router {
+    /// Says how connections from clients are encrypted, such as `mode: SIMPLE, serverCertificate: a.crt, privateKey: a.key`.
+    #[must_use]
+    pub fn tls(mut self, tls: &str) -> Self {
+        self.tls = Some(tls.to_owned());
+        self
+    }
+
     /// Limits how many requests may pass, such as `tokenBucket: {maxTokens: 5, fillInterval: 1s}`.
     #[must_use]
     pub fn limit(mut self, limit: &str) -> Self {
@@ -234,6 +243,9 @@ impl Display for Router {
         }
         if let Some(health_check) = &self.health_check {
             writeln!(f, "  healthCheck: {{{health_check}}}")?;
+        }
+        if let Some(tls) = &self.tls {
+            writeln!(f, "  tls: {{{tls}}}")?;
         }
         writeln!(f, "  routes:{}", if self.routes.is_empty() { " []" } else { "" })?;
         self.routes.iter().try_for_each(|route| route.write(&self.host, f))

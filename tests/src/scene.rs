@@ -70,6 +70,11 @@ impl Setup {
         self
     }
 
+    /// The folder that it will follow.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
     /// Listens for this service (`HOST:PORT`) as well, on a port of the kernel's choice.
     #[must_use]
     pub fn listen(mut self, service: &str) -> Self {

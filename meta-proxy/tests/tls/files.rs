@@ -7,7 +7,7 @@ use meta_proxy::model::{DownstreamTls, Identity, Roots, Trust, UpstreamTls};
 use meta_proxy::tls::Part;
 
 use crate::support::run;
-use crate::{NAME, PIPE, Safe, accept, acceptor, connect, connector, der};
+use crate::{NAME, PIPE, Safe, accept, acceptor, connect, connector};
 
 #[test]
 fn a_changed_certificate_is_shown_to_new_clients_while_an_old_one_goes_on() {
@@ -22,7 +22,7 @@ fn a_changed_certificate_is_shown_to_new_clients_while_an_old_one_goes_on() {
         assert_eq!(safe.look(), ["reloaded 2"]);
         let secured = connector(&safe.ours, None);
         let (mut new, shown_next) = connect(world.connection(PIPE), secured, NAME).await.unwrap();
-        assert_eq!(shown_next, der(&next));
+        assert_eq!(shown_next, next.der().unwrap());
         assert_ne!(shown, shown_next);
         for client in [&mut old, &mut new] {
             client.asks(1, "get").await;
@@ -127,7 +127,7 @@ fn a_file_caught_in_the_middle_of_a_change_is_not_told_and_one_that_stays_bad_is
         assert_eq!(safe.look(), [""; 0]);
         let (mut client, shown) =
             connect(world.connection(PIPE), connector(&safe.ours, None), NAME).await.unwrap();
-        assert_eq!(shown, der(&next), "the last good one is in force");
+        assert_eq!(shown, next.der().unwrap(), "the last good one is in force");
         client.asks(1, "get").await;
         client.gets(1).await;
 

@@ -150,12 +150,6 @@ fn handshakes(world: &World) -> (u64, u64) {
     (sum(|series| series.tls_handshakes.get()), sum(|series| series.tls_failures.get()))
 }
 
-/// The DER of a certificate in PEM.
-fn der(issued: &Issued) -> Vec<u8> {
-    use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
-    CertificateDer::from_pem_slice(issued.certificate.as_bytes()).unwrap().to_vec()
-}
-
 /// How a client does it that believes `authority` and shows `own`.
 fn connector(authority: &Authority, own: Option<&Issued>) -> TlsConnector {
     peers::tls::connector(authority, own).unwrap()

@@ -32,7 +32,7 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts `redis-server` with these further arguments, such as `--requirepass x`, and waits, at most 10 seconds, until
+    /// Starts `redis-server` with these further arguments, such as `--requirepass x`, in which `PORT` stands for its port, and waits, at most 10 seconds, until
     /// it accepts connections.
     pub fn start<A: AsRef<str>>(arguments: &[A]) -> Result<Self, Failed> {
         Self::start_program(Path::new("redis-server"), arguments)
@@ -120,7 +120,8 @@ fn launch(
     let mut command = Command::new(program);
     command.args(["--port", &address.port().to_string(), "--bind", &address.ip().to_string()]);
     command.args(["--save", "", "--appendonly", "no", "--protected-mode", "no", "--daemonize", "no"]);
-    command.arg("--dir").arg(folder).args(arguments);
+    command.arg("--dir").arg(folder);
+    command.args(arguments.iter().map(|word| word.replace("PORT", &address.port().to_string())));
     let mut process = Process::start("the Redis server", &mut command, None)?;
     let end = Instant::now() + READY;
     let mut said = Vec::new();

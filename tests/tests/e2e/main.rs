@@ -10,6 +10,7 @@ mod failure;
 mod limits;
 mod retries;
 mod health;
+mod tls;
 mod hostile;
 mod tools;
 mod dubbo;

@@ -3,6 +3,9 @@
 //! What is named are files, which the proxy reads, and looks at again and again. Whoever is to be believed unchecked must be
 //! said to be: silence is refused.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
