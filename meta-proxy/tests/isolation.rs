@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use meta_proxy::model::Limits;
 use support::{Behaviour, Frame, World, run};
-use tokio::time::Instant;
+use tokio::time::{Instant, advance};
 
 #[test]
 fn a_call_that_is_never_answered_ends_at_its_timeout_and_its_neighbours_before_it() {
@@ -343,6 +343,57 @@ fn an_endpoint_that_goes_away_gets_nothing_while_there_is_another() {
 }
 
 #[test]
+fn a_connection_that_is_given_up_for_its_silence_leaves_young_requests_their_time() {
+    run(async {
+        let mut world = World::new();
+        let mut accepted = world.accepting("all", 1);
+        world.route(None, "all").timeout = Some(Duration::from_secs(1));
+        world.apply();
+        let mut client = world.client();
+        client.asks(1, "old").await;
+        let mut first = accepted.recv().await.unwrap();
+        first.hears("old").await;
+        client.gets_refusal(1, "Timeout").await;
+        advance(Duration::from_millis(700)).await;
+        client.asks(2, "young").await;
+        first.hears("young").await;
+        advance(Duration::from_millis(500)).await;
+        // For more than two seconds it has said nothing: others go elsewhere.
+        client.asks(3, "new").await;
+        let mut second = accepted.recv().await.unwrap();
+        second.answers("new").await;
+        client.gets(3).await;
+        advance(Duration::from_millis(300)).await;
+        first.answers_oldest().await;
+        first.answers_oldest().await;
+        client.gets(2).await;
+    });
+}
+
+#[test]
+fn a_connection_that_stays_silent_is_closed_when_its_last_request_is_out_of_time() {
+    run(async {
+        let mut world = World::new();
+        let mut accepted = world.accepting("all", 1);
+        world.route(None, "all").timeout = Some(Duration::from_secs(1));
+        world.apply();
+        let mut client = world.client();
+        let start = Instant::now();
+        client.asks(1, "old").await;
+        let mut first = accepted.recv().await.unwrap();
+        first.hears("old").await;
+        client.gets_refusal(1, "Timeout").await;
+        advance(Duration::from_millis(700)).await;
+        client.asks(2, "young").await;
+        first.hears("young").await;
+        client.gets_refusal(2, "Timeout").await;
+        first.sees_the_end().await;
+        let silence = start.elapsed();
+        assert!(silence >= Duration::from_millis(2600) && silence < Duration::from_millis(2800), "{silence:?}");
+    });
+}
+
+#[test]
 fn a_connection_without_requests_closes_after_its_clusters_idle_time() {
     run(async {
         let mut world = World::new();
@@ -353,8 +404,11 @@ fn a_connection_without_requests_closes_after_its_clusters_idle_time() {
         let mut client = world.client();
         client.asks(1, "get").await;
         let mut endpoint = accepted.recv().await.unwrap();
-        endpoint.answers("get").await;
+        endpoint.hears("get").await;
+        advance(Duration::from_secs(8)).await;
+        endpoint.answers_oldest().await;
         client.gets(1).await;
+        // It counts from the response.
         let start = Instant::now();
         endpoint.sees_the_end().await;
         let idle = start.elapsed();

@@ -29,7 +29,8 @@ impl Connection {
         let heartbeat = self.heartbeat.map(|every| state.last_read.max(state.last_ping) + every);
         let idle = if self.may_end(&state) { self.idle_time(idle) } else { None };
         let idle = idle.map(|idle| state.last_used + idle);
-        [state.next_deadline, state.silence_ends(), heartbeat, idle].into_iter().flatten().min()
+        let silence = state.silence_ends().map(|end| self.gives_up(&state, end));
+        [state.next_deadline, silence, heartbeat, idle].into_iter().flatten().min()
     }
 
     /// Does what is due. An error ends the connection; `Ok(false)` ends it in peace.
@@ -40,10 +41,13 @@ impl Connection {
             return Ok(false);
         }
         let state = &mut *self.state.borrow_mut();
-        if state.silence_ends().is_some_and(|end| end <= now) {
-            return Err(WireError::Protocol(
-                "owes responses and has been silent for twice their time".to_owned(),
-            ));
+        if let Some(end) = state.silence_ends().filter(|end| *end <= now) {
+            self.stalled.set(true);
+            if self.gives_up(state, end) <= now {
+                return Err(WireError::Protocol(
+                    "owes responses and has been silent for twice their time".to_owned(),
+                ));
+            }
         }
         if state.pending.tombstones() > 0 && self.order == Order::InOrder && self.role != Role::Shared {
             // Its client's next requests would wait behind the one that is out of time, and nobody else needs it.
@@ -68,6 +72,12 @@ impl Connection {
             _ => {}
         }
         Ok(true)
+    }
+
+    /// When it is given up for a silence that ends then. Once it is stalled it gets no new requests, and those that it has
+    /// may wait for as long as their own timeouts say.
+    fn gives_up(&self, state: &State, end: Instant) -> Instant {
+        if self.stalled.get() { state.next_deadline.map_or(end, |deadline| deadline.max(end)) } else { end }
     }
 
     /// Ends every exchange that is out of time.
@@ -152,6 +162,13 @@ impl State {
         if let Some(deadline) = deadline {
             self.next_deadline = Some(self.next_deadline.map_or(deadline, |next| next.min(deadline)));
         }
+    }
+
+    /// Takes what a response belongs to.
+    #[inline]
+    pub(super) fn settle(&mut self, id: u64, now: Instant) -> Option<Slot> {
+        self.last_used = now;
+        self.pending.take(id)
     }
 
     /// When a connection that owes responses has been silent for too long.

@@ -75,7 +75,7 @@ pub struct Connection {
     written: Cell<bool>,
     /// Whoever has done so last, and how much it had asked by then.
     last_writer: RefCell<Option<(Weak<Client>, u64)>>,
-    /// A request on it is out of time, and nothing has been read since.
+    /// What it owes is out of time, and nothing has been read since: other requests go elsewhere.
     stalled: Cell<bool>,
     /// Requests that follow a client's last write and want nobody behind them.
     reserved: Cell<u32>,
@@ -97,6 +97,7 @@ struct State {
     longest: Option<Duration>,
     owing_since: Instant,
     last_read: Instant,
+    /// When the last request was sent or the last response came.
     last_used: Instant,
     last_ping: Instant,
     missed_pings: u32,
@@ -350,7 +351,7 @@ impl Connection {
             }
             return Ok(());
         }
-        let slot = self.state.borrow_mut().pending.take(message.id);
+        let slot = self.state.borrow_mut().settle(message.id, self.local.now());
         match slot {
             Some(Slot::Exchange(exchange, permit)) => {
                 // Given back first: should the request be sent again, it takes another one.
@@ -481,7 +482,7 @@ impl Reader for Responses<'_> {
     fn rejected(&mut self, rejected: Rejected) {
         let Some(answer) = rejected.answer else { return };
         let connection = self.connection;
-        let slot = connection.state.borrow_mut().pending.take(answer.id);
+        let slot = connection.state.borrow_mut().settle(answer.id, connection.local.now());
         match slot {
             Some(Slot::Exchange(exchange, permit)) => {
                 drop(permit);
