@@ -389,7 +389,10 @@ fn a_connection_that_stays_silent_is_closed_when_its_last_request_is_out_of_time
         client.gets_refusal(2, "Timeout").await;
         first.sees_the_end().await;
         let silence = start.elapsed();
-        assert!(silence >= Duration::from_millis(2600) && silence < Duration::from_millis(2800), "{silence:?}");
+        assert!(
+            silence >= Duration::from_millis(2600) && silence < Duration::from_millis(2800),
+            "{silence:?}"
+        );
     });
 }
 

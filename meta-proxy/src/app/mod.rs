@@ -256,9 +256,9 @@ impl Proxy {
             if !is_known(host, *port) {
                 let known: Vec<_> =
                     self.told.iter().map(|(host, port, _)| format!("{host}:{port}")).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
                 tracing::warn!(
-                    "nothing listens on {address}: there is no service {host}:{port}, only {}",
-                    known.join(", ")
+                    "nothing listens on {address} for {host}:{port} yet; services that can be reached: {known}"
                 );
             }
         }

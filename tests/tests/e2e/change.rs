@@ -159,7 +159,8 @@ async fn a_service_that_comes_later_is_listened_for_and_one_that_goes_is_not() {
     let service = Service::orders().endpoint("any", orders.address());
     let setup = Setup::new().put("service", service).listen("carts.shop.example:20880");
     // Which may be a slip of the pen, until the service comes.
-    let mut scene = setup.announce("there is no service carts.shop.example:20880").start().await;
+    let mut scene =
+        setup.announce("nothing listens on 127.0.0.1:0 for carts.shop.example:20880 yet").start().await;
     let client = scene.client().await;
     assert_eq!(who(&client, &calling("who")).await, "orders");
 

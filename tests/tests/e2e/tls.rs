@@ -6,6 +6,7 @@ use std::path::Path;
 use e2e::calls::{after, calling, provider, started, until_answered_by, who};
 use e2e::command::metactl;
 use e2e::eventually::{SOON, eventually, eventually_eq};
+use e2e::folder::Folder;
 use e2e::objects::{HOST, Router, Rule, Service};
 use e2e::redis::{Servers, ask};
 use e2e::redis_clients::program;
@@ -198,11 +199,13 @@ async fn a_bad_file_is_told_the_last_good_one_stays_and_a_missing_one_is_waited_
     let hidden = std::fs::read(&key).unwrap();
     std::fs::remove_file(&key).unwrap();
     let place = "filter_chains[0].transport_socket.typed_config.common_tls_context.tls_certificates[0].private_key.filename";
-    let setup = setup.announce(&format!("{place}: {} cannot be read: No such file", key.display()));
+    let setup = setup
+        .announce(&format!("{place}: {} cannot be read: No such file", key.display()))
+        .announce(&format!("for {HOST}:20880 yet; services that can be reached: none"));
     let mut scene = setup.start_unready().await;
     let refused = async || scene.logged("the proxy refused").pop().ok_or("nothing");
     let line = eventually("the refusal is told", refused).await;
-    assert!(line.contains("MetaRouter shop/orders (") && line.contains("router.yaml:5)"), "{line}");
+    assert!(line.contains("MetaRouter shop/orders (") && line.contains("router.yaml:8)"), "{line}");
 
     std::fs::write(&key, &hidden).unwrap();
     let address = scene.until_listening(&format!("{HOST}:20880")).await;
@@ -211,7 +214,10 @@ async fn a_bad_file_is_told_the_last_good_one_stays_and_a_missing_one_is_waited_
     until_answered_by("v1", &client, &calling("who")).await;
 
     scene.announce(&format!("TLS: {} holds no private key", key.display()));
-    std::fs::write(&key, "nonsense").unwrap();
+    // At once: an empty file would be another bad one.
+    let nonsense = folder.join("nonsense");
+    std::fs::write(&nonsense, "nonsense").unwrap();
+    std::fs::rename(&nonsense, &key).unwrap();
     let stale = async || scene.admin().metrics().await.count("meta_proxy_tls_stale", &[]);
     eventually_eq("the bad file is counted", 1, stale).await;
     let shown = scene.admin().json("/certs").await;
@@ -225,14 +231,15 @@ async fn a_bad_file_is_told_the_last_good_one_stays_and_a_missing_one_is_waited_
     let stale = async || scene.admin().metrics().await.count("meta_proxy_tls_stale", &[]);
     eventually_eq("it is good again", 0, stale).await;
     assert_eq!(who(&client, &calling("who")).await, "v1");
-    assert_eq!(scene.logged(" WARN ").len(), 1, "a bad file is told once");
+    let told = scene.logged(" WARN TLS: ");
+    assert_eq!(told.len(), 1, "a bad file is told once: {told:?}");
     scene.end().await;
 }
 
 #[tokio::test]
 async fn redis_is_encrypted_on_both_sides_and_speaks_with_its_own_command_line() {
     let safe = Safe::new();
-    let folder = tempfile_folder();
+    let folder = Folder::new();
     safe.write(folder.path());
     safe.endpoint.write(folder.path(), "redis").unwrap();
     safe.client.write(folder.path(), "cli").unwrap();
@@ -254,7 +261,13 @@ async fn redis_is_encrypted_on_both_sides_and_speaks_with_its_own_command_line()
     ];
     let servers = Servers::with(&[&arguments]).await;
     let service = Service::orders().speaking("redis").endpoint("one", servers.address(0));
-    let scene = setup(&safe, service).start().await;
+    let router = mutual().1.health_check("interval: 2s, timeout: 2s");
+    let scene = setup(&safe, service).put("router", router).start().await;
+    let answered = async || {
+        let answered = scene.admin().metrics().await.count("meta_proxy_upstream_pings_answered_total", &[]);
+        if answered > 0 { Ok(()) } else { Err(answered) }
+    };
+    eventually("pings are encrypted too", answered).await;
     let (own, own_key) = (file("cli.crt"), file("cli.key"));
     let secured = ["--tls", "--sni", HOST, "--cacert", &ca, "--cert", &own, "--key", &own_key];
     let script = "SET a 1\nINCR a\nMULTI\nINCR a\nEXEC\nGET a\nBLPOP none 0.01\n";
@@ -272,14 +285,10 @@ async fn redis_is_encrypted_on_both_sides_and_speaks_with_its_own_command_line()
     scene.end().await;
 }
 
-fn tempfile_folder() -> e2e::folder::Folder {
-    e2e::folder::Folder::new()
-}
-
 #[tokio::test]
 async fn validate_warns_of_files_and_explain_shows_how_it_is_encrypted() {
     let safe = Safe::new();
-    let folder = tempfile_folder();
+    let folder = Folder::new();
     let (rule, router) = mutual();
     folder.put("service", Service::orders().endpoint("v1", ([127, 0, 0, 1], 1).into()));
     folder.put("rule", rule);

@@ -92,7 +92,7 @@ async fn the_commands_of_its_readme_print_what_it_says() {
     for name in ["service-entry", "destination-rule", "metarouter"] {
         setup = setup.put(name, object(&format!("objects/{name}.yaml"), &servers));
     }
-    let setup = setup.listen(COPY).announce(&format!("there is no service {COPY}"));
+    let setup = setup.listen(COPY).announce(&format!("for {COPY} yet"));
     let scene = setup.start().await;
     let first = lines(0);
     assert!(first.len() >= 10, "{first:?}");
