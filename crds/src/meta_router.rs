@@ -73,15 +73,16 @@ pub struct MetaRouterSpec {
 /// Addition: how endpoints are pinged, each by every proxy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = crate::rules::HEALTH_CHECK))]
 pub struct HealthCheck {
     /// From one ping to the next, from `100ms` to `1h`. Absent: `10s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 32))]
+    #[schemars(length(min = 2, max = 32), extend("x-kubernetes-validations" = crate::rules::DURATION))]
     pub interval: Option<String>,
     /// How long an answer may take, a connection included; no longer than the interval. Absent: `1s`, or the interval if
     /// that is shorter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 32))]
+    #[schemars(length(min = 2, max = 32), extend("x-kubernetes-validations" = crate::rules::DURATION))]
     pub timeout: Option<String>,
     /// Pings in a row that fail before an endpoint gets no more requests. Absent: 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,6 +98,7 @@ pub struct HealthCheck {
 /// them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = crate::rules::SERVER_TLS))]
 pub struct ServerTls {
     /// Whether clients must show a certificate.
     pub mode: ServerTlsMode,

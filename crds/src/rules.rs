@@ -20,6 +20,18 @@ pub const EMPTY_REGEX: &str = "must not be empty; `{}` asks only that the attrib
 /// Said of a local rate limit that limits nothing.
 pub const NO_BUCKET: &str = "must have `tokenBucket`, `conditions`, or both";
 
+/// Said of the time between two pings.
+pub const CHECK_INTERVAL: &str = "must be from 100ms to 1h";
+
+/// Said of the time that a ping may take.
+pub const CHECK_TIMEOUT: &str = "must not be longer than the interval";
+
+/// Said of listeners that want certificates of their clients, and know no CA.
+pub const MUTUAL_WITHOUT_CA: &str = "is missing: with MUTUAL, clients are checked against it";
+
+/// Said of a CA without a use.
+pub const CA_WITHOUT_MUTUAL: &str = "is for mode MUTUAL only: set that, or remove this";
+
 /// Said of a condition with several fields; who can, goes on with those it has.
 pub const TWO_CONDITIONS: &str = "a condition holds one of exact, prefix, regex, present and not";
 
@@ -119,6 +131,30 @@ const IN_A_YEAR: &str = r"!self.matches('^(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|\u
 pub(crate) const LOCAL_RATE_LIMIT: [Rule; 1] =
     [Rule::of("has(self.tokenBucket) || (has(self.conditions) && self.conditions.size() > 0)")
         .says(NO_BUCKET)];
+
+/// Of how endpoints are pinged. What is no duration, or absent, is told or known elsewhere.
+pub(crate) const HEALTH_CHECK: [Rule; 2] = [
+    Rule::of(
+        "!has(self.interval) || (duration(self.interval) >= duration('100ms') && duration(self.interval) <= duration('1h'))",
+    )
+    .says(CHECK_INTERVAL)
+    .blames(".interval"),
+    Rule::of(
+        "!has(self.timeout) || duration(self.timeout) <= duration(has(self.interval) ? self.interval : '10s')",
+    )
+    .says(CHECK_TIMEOUT)
+    .blames(".timeout"),
+];
+
+/// Of the encryption towards clients.
+pub(crate) const SERVER_TLS: [Rule; 2] = [
+    Rule::of("self.mode != 'MUTUAL' || has(self.caCertificates)")
+        .says(MUTUAL_WITHOUT_CA)
+        .blames(".caCertificates"),
+    Rule::of("self.mode == 'MUTUAL' || !has(self.caCertificates)")
+        .says(CA_WITHOUT_MUTUAL)
+        .blames(".caCertificates"),
+];
 
 /// Of a protocol's name: it is a part of the names of ports.
 pub(crate) const PROTOCOL_NAME: [Rule; 1] = [Rule::of("self.matches('^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$')")

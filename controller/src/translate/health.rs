@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crds::MetaRouterSpec;
 use crds::istio::{self, DestinationRuleSpec};
+use crds::{MetaRouterSpec, rules};
 
 use super::duration;
 use super::model::{HealthCheck, Outliers};
@@ -79,9 +79,9 @@ pub(crate) fn checks(object: &Object<MetaRouterSpec>, report: &mut Report) -> Op
     let interval = time("interval", spec.interval.as_ref(), CHECK_INTERVAL);
     let timeout = time("timeout", spec.timeout.as_ref(), CHECK_TIMEOUT.min(interval));
     if !(SHORTEST_CHECK_INTERVAL..=LONGEST_CHECK_INTERVAL).contains(&interval) {
-        wrong("interval", "must be from 100ms to 1h".to_owned());
+        wrong("interval", rules::CHECK_INTERVAL.to_owned());
     } else if timeout > interval {
-        wrong("timeout", format!("must not be longer than the interval, {interval:?}"));
+        wrong("timeout", format!("{}, {interval:?}", rules::CHECK_TIMEOUT));
     }
     // Their bounds are the schema's.
     is_right.then_some(HealthCheck {

@@ -4,6 +4,7 @@
 //! place. Files are the proxy's to read; here only their names are made whole.
 
 use crds::istio::{self, DestinationRuleSpec};
+use crds::rules::{CA_WITHOUT_MUTUAL, MUTUAL_WITHOUT_CA};
 use crds::{MetaRouterSpec, ServerTlsMode, TlsProtocol};
 
 use super::model::{ClientTls, Identity, ServerTls, Trust};
@@ -154,11 +155,14 @@ pub(crate) fn server(
     let key = reader.needed("privateKey", Some(&tls.private_key), "it belongs to the certificate");
     let clients = match (tls.mode, tls.ca_certificates.as_deref()) {
         (ServerTlsMode::Mutual, roots) => {
-            reader.needed("caCertificates", roots, "with MUTUAL, clients are checked against it")
+            if roots.is_none() {
+                reader.mistake("caCertificates", MUTUAL_WITHOUT_CA);
+            }
+            roots.and_then(|roots| reader.file("caCertificates", roots))
         }
         (ServerTlsMode::Simple, None) => None,
         (ServerTlsMode::Simple, Some(_)) => {
-            reader.mistake("caCertificates", "is for mode MUTUAL only: set that, or remove this");
+            reader.mistake("caCertificates", CA_WITHOUT_MUTUAL);
             None
         }
     };

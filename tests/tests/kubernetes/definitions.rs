@@ -6,7 +6,7 @@ use e2e::folder::Folder;
 use e2e::kubernetes::Cluster;
 
 /// A mistake in a `MetaRouter`'s spec, where `validate` sees it, and what both say about it.
-const MISTAKES: [(&str, &str, &str); 14] = [
+const MISTAKES: [(&str, &str, &str); 19] = [
     ("localRateLimit: {}", "spec.localRateLimit", "must have `tokenBucket`, `conditions`, or both"),
     (
         "routes: [{route: [{destination: {host: a}, weight: 50}, {destination: {host: b}, weight: 40}]}]",
@@ -68,6 +68,23 @@ const MISTAKES: [(&str, &str, &str); 14] = [
         "routes: [{route: [{destination: {host: a, port: {number: 70000}}}]}]",
         "spec.routes[0].route[0].destination.port.number",
         "65535",
+    ),
+    ("routes: [], healthCheck: {interval: 50ms}", "spec.healthCheck.interval", "must be from 100ms to 1h"),
+    ("routes: [], healthCheck: {interval: 1d}", "spec.healthCheck.interval", "\"1d\" is not a duration"),
+    (
+        "routes: [], healthCheck: {timeout: 11s}",
+        "spec.healthCheck.timeout",
+        "must not be longer than the interval",
+    ),
+    (
+        "routes: [], tls: {mode: MUTUAL, serverCertificate: /a, privateKey: /b}",
+        "spec.tls.caCertificates",
+        "is missing: with MUTUAL, clients are checked against it",
+    ),
+    (
+        "routes: [], tls: {mode: SIMPLE, serverCertificate: /a, privateKey: /b, caCertificates: /c}",
+        "spec.tls.caCertificates",
+        "is for mode MUTUAL only: set that, or remove this",
     ),
 ];
 
