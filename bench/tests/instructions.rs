@@ -18,6 +18,8 @@ const MEASURED: &[(&str, &[&str])] = &[
     ("1 route by method", &["--routes", "1"]),
     ("10000 routes by method", &["--routes", "10000"]),
     ("1 route by method, limited", &["--routes", "1", "--limited"]),
+    ("1 route by method, endpoints judged", &["--routes", "1", "--judged"]),
+    ("1 route by method, retries allowed", &["--routes", "1", "--retried"]),
     ("1 route by attachment", &["--routes", "1", "--attribute", "batchJob"]),
     ("10000 routes by attachment", &["--routes", "10000", "--attribute", "batchJob"]),
     ("redis, 1 route by command", &["--protocol", "redis", "--attribute", "command"]),

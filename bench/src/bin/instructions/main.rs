@@ -17,14 +17,14 @@ use meta_proxy::downstream::{Seat, Worker};
 use meta_proxy::local::Local;
 use meta_proxy::model::{
     AttributeMatcher, Cluster, ConditionalBucket, Discovery, Endpoint, Health, Limits, Listener,
-    LoadBalancing, Matcher, RateLimit, Route, RouteAction, RouteConfiguration, Service, TokenBucket,
-    ValueMatcher, WeightedCluster,
+    LoadBalancing, Matcher, OutlierDetection, RateLimit, Retries, Route, RouteAction, RouteConfiguration,
+    Service, TokenBucket, ValueMatcher, WeightedCluster,
 };
 use meta_proxy::rate_limit::Buckets;
 use meta_proxy::route::Table;
 use meta_proxy::snapshot::{ClusterSpec, ListenerSpec, RoutesSpec, ServiceSpec, Snapshot};
 use meta_proxy::telemetry::Telemetry;
-use meta_proxy::upstream::Settings;
+use meta_proxy::upstream::{Settings, Usage};
 use meta_proxy::wire::{BoxStream, Connecting, Connector};
 use talk::Talk;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -52,6 +52,12 @@ struct Arguments {
     /// Each request takes a token.
     #[arg(long)]
     limited: bool,
+    /// The endpoint is judged by each request.
+    #[arg(long)]
+    judged: bool,
+    /// Each request may be sent again.
+    #[arg(long)]
+    retried: bool,
     /// Requests.
     #[arg(long, default_value_t = 16_000)]
     requests: usize,
@@ -102,6 +108,24 @@ fn limit(arguments: &Arguments) -> Option<RateLimit> {
     arguments.limited.then_some(RateLimit { conditions, default: None })
 }
 
+/// Retries of any request, of which none is needed.
+fn retries() -> Retries {
+    Retries { attempts: 2, per_try_timeout: None, idempotent: vec![Vec::new()] }
+}
+
+/// An endpoint that fails five times in a row is ejected.
+fn outliers() -> OutlierDetection {
+    OutlierDetection {
+        consecutive_errors: Some(5),
+        consecutive_gateway_errors: None,
+        interval: Duration::from_secs(10),
+        base_ejection_time: Duration::from_secs(30),
+        max_ejection_time: Duration::from_mins(5),
+        max_ejection_percent: 10,
+        always_eject_one: true,
+    }
+}
+
 fn routes(arguments: &Arguments, talk: Talk) -> RouteConfiguration {
     let route = |number: usize| Route {
         name: format!("r{number}"),
@@ -114,7 +138,7 @@ fn routes(arguments: &Arguments, talk: Talk) -> RouteConfiguration {
         timeout: None,
         request_mutation: Vec::new(),
         response_mutation: Vec::new(),
-        retries: None,
+        retries: arguments.retried.then(retries),
     };
     let routes = (1..=arguments.routes).map(route).collect();
     RouteConfiguration { name: "shop_1".to_owned(), routes, rate_limit: limit(arguments) }
@@ -148,7 +172,7 @@ fn snapshot(arguments: &Arguments, talk: Talk) -> Result<Snapshot, String> {
         connect_timeout: Duration::from_secs(1),
         idle_timeout: None,
         limits: Limits::default(),
-        health: Health::default(),
+        health: Health { outliers: arguments.judged.then(outliers), ..Health::default() },
         tls: None,
     };
     let spec = ListenerSpec {
@@ -159,19 +183,19 @@ fn snapshot(arguments: &Arguments, talk: Talk) -> Result<Snapshot, String> {
         services: vec![ServiceSpec { model: service, routes: Some(RoutesSpec { model, table, buckets }) }],
         tls: None,
     };
+    let endpoints = [Endpoint { address }];
+    let usage = Usage::default();
+    usage.roster.enter(&endpoints, &cluster.health);
     let settings = Settings {
         model: Arc::new(cluster),
         factory: factory(Side::Upstream)?,
         properties,
-        usage: Arc::default(),
+        usage: Arc::new(usage),
         tls: None,
     };
     Ok(Snapshot {
         listeners: BTreeMap::from([("front".to_owned(), Arc::new(spec))]),
-        clusters: BTreeMap::from([(
-            "all".to_owned(),
-            ClusterSpec { settings, endpoints: [Endpoint { address }].into() },
-        )]),
+        clusters: BTreeMap::from([("all".to_owned(), ClusterSpec { settings, endpoints: endpoints.into() })]),
         ..Snapshot::default()
     })
 }
