@@ -14,7 +14,7 @@ use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 
 use crate::model::{DownstreamTls, Identity, Roots, TlsVersion, Trust, UpstreamTls};
 
-use super::handle::Certificate;
+use super::certificate::Certificate;
 use super::pem::{self, Fault, Part, Reader};
 use super::provider;
 use super::verify::{Anyone, Named};

@@ -12,7 +12,8 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::model::{DownstreamTls, UpstreamTls};
 
 use super::build::Settings;
-use super::handle::{Certificate, Downstream, Handle, Upstream};
+use super::certificate::Certificate;
+use super::handle::{Downstream, Handle, Upstream};
 use super::pem::{Fault, Reader};
 
 /// Files that may be in use at a time.

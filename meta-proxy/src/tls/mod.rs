@@ -6,6 +6,7 @@
 //! module never knows what is said on it, and a plain connection never comes here.
 
 mod build;
+mod certificate;
 mod files;
 mod handle;
 mod handshake;
@@ -20,8 +21,9 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::ServerName;
 
 pub use build::{Built, Settings};
+pub use certificate::Certificate;
 pub use files::{FILES_LIMIT, Files, Look, News, try_out};
-pub use handle::{Certificate, Downstream, Handle, Upstream};
+pub use handle::{Downstream, Handle, Upstream};
 pub use handshake::{HANDSHAKE_TIME, Secured, accept};
 pub use pem::{FILE_LIMIT, Fault, Part};
 pub use words::HandshakeError;

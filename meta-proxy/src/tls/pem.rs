@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::model::Identity;
 
-use super::handle::Certificate;
+use super::certificate::Certificate;
 use super::provider;
 
 /// Bytes that a file may have.

@@ -13,7 +13,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::model::SubjectName;
 
-use super::handle::names;
+use super::certificate::names;
 use super::provider;
 
 /// Believes those that the roots have signed, for one of some names.
