@@ -371,6 +371,47 @@ fn a_connection_that_is_given_up_for_its_silence_leaves_young_requests_their_tim
 }
 
 #[test]
+fn what_waits_is_not_sent_on_a_connection_that_has_fallen_silent() {
+    run(async {
+        let mut world = World::new();
+        let mut accepted = world.accepting("all", 1);
+        world.limits.max_connections = Some(1);
+        world.route(None, "all").timeout = Some(Duration::from_secs(1));
+        world.apply();
+        let mut client = world.client();
+        client.asks(1, "old").await;
+        let mut first = accepted.recv().await.unwrap();
+        first.hears("old").await;
+        client.gets_refusal(1, "Timeout").await;
+        advance(Duration::from_millis(700)).await;
+        client.asks(2, "young").await;
+        first.hears("young").await;
+        advance(Duration::from_millis(500)).await;
+        client.asks(3, "new").await;
+        client.gets_refusal(2, "Timeout").await;
+        accepted.recv().await.unwrap().answers("new").await;
+        client.gets(3).await;
+    });
+}
+
+#[test]
+fn a_request_that_is_answered_with_a_pong_is_told_so() {
+    run(async {
+        let mut world = World::new();
+        let mut accepted = world.accepting("all", 1);
+        world.route(None, "all");
+        world.apply();
+        let mut client = world.client();
+        client.asks(1, "get").await;
+        let mut endpoint = accepted.recv().await.unwrap();
+        let request = endpoint.hears("get").await;
+        endpoint.send(&Frame::new(b'o', request.id, "", b"")).await;
+        let told = client.is_told(1).await;
+        assert!(told.contains("a request was answered with a pong"), "{told}");
+    });
+}
+
+#[test]
 fn a_connection_that_stays_silent_is_closed_when_its_last_request_is_out_of_time() {
     run(async {
         let mut world = World::new();

@@ -59,7 +59,7 @@ impl Authority {
         &self.certificate
     }
 
-    /// A certificate for these names: DNS names, IP addresses, and URIs.
+    /// A certificate for these names: DNS names, IP addresses, e-mail addresses (with an `@`), and URIs.
     pub fn issue(&self, names: &[&str]) -> Result<Issued, Error> {
         self.sign(CertificateParams::new(Vec::new())?, names)
     }
@@ -73,10 +73,11 @@ impl Authority {
 
     fn sign(&self, mut params: CertificateParams, names: &[&str]) -> Result<Issued, Error> {
         for name in names {
-            params.subject_alt_names.push(match (name.parse(), name.contains("://")) {
-                (Ok(address), _) => SanType::IpAddress(address),
-                (_, true) => SanType::URI((*name).try_into()?),
-                (_, false) => SanType::DnsName((*name).try_into()?),
+            params.subject_alt_names.push(match (name.parse(), name.contains('@'), name.contains("://")) {
+                (Ok(address), ..) => SanType::IpAddress(address),
+                (_, true, _) => SanType::Rfc822Name((*name).try_into()?),
+                (_, _, true) => SanType::URI((*name).try_into()?),
+                _ => SanType::DnsName((*name).try_into()?),
             });
         }
         let key = KeyPair::generate()?;

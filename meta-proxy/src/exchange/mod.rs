@@ -231,6 +231,13 @@ impl Exchange {
         }
     }
 
+    /// How long its response may be waited for: the whole time that it has, or that of its try, if only that has an end.
+    /// Zero: for ever.
+    #[inline]
+    pub fn longest_wait(&self) -> Duration {
+        if self.0.timeout.is_zero() { self.try_time() } else { self.0.timeout }
+    }
+
     /// Whether the client that waited for it has gone.
     #[inline]
     pub fn is_cancelled(&self) -> bool {

@@ -57,10 +57,12 @@ pub(super) fn prepare(
     exchange.try_under(Box::new(retry), deadline);
 }
 
-/// Whether nothing ties a request to one connection or to one endpoint.
+/// Whether nothing ties a request to one connection or to one endpoint, or to its place among its client's others: what
+/// changes data after what was asked later would undo it, where clients count on their order.
 fn may_go_elsewhere(asked: &Asked<'_>, cluster: &Cluster) -> bool {
     let Message { kind, flow, .. } = asked.message;
-    let is_plain = *kind == Kind::Request && flow.affinity == Affinity::Free;
+    let is_tied = flow.writes && asked.client.is_in_order();
+    let is_plain = *kind == Kind::Request && flow.affinity == Affinity::Free && !is_tied;
     let keeps_connections = asked.client.is_dedicated() || cluster.sharing() == Sharing::PerDownstream;
     let is_for_any = match flow.spread {
         Spread::One => true,

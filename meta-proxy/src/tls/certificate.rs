@@ -43,6 +43,16 @@ impl Certificate {
     }
 }
 
+/// The URIs that a certificate is for, such as SPIFFE ids. A name of another type is none, whatever it looks like.
+pub(super) fn uris<'a>(certificate: &'a X509Certificate<'_>) -> Vec<&'a str> {
+    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
+    let uri = |name: &GeneralName<'a>| match name {
+        GeneralName::URI(uri) => Some(*uri),
+        _ => None,
+    };
+    extension.value.general_names.iter().filter_map(uri).collect()
+}
+
 /// The names that a certificate is for.
 pub(super) fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };

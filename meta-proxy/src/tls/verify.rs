@@ -13,7 +13,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::model::SubjectName;
 
-use super::certificate::names;
+use super::certificate::{names, uris};
 use super::provider;
 
 /// Believes those that the roots have signed, for one of some names.
@@ -57,12 +57,12 @@ impl Named {
         end_entity: &CertificateDer<'_>,
         parsed: &ParsedCertificate<'_>,
     ) -> Result<(), Error> {
-        let presented =
-            X509Certificate::from_der(end_entity).map(|(_, leaf)| names(&leaf)).unwrap_or_default();
+        let leaf = X509Certificate::from_der(end_entity).ok().map(|(_, leaf)| leaf);
+        let (presented, uris) = leaf.as_ref().map(|leaf| (names(leaf), uris(leaf))).unwrap_or_default();
         let has = |name: &SubjectName| match name {
             SubjectName::Host(host) => ServerName::try_from(host.as_str())
                 .is_ok_and(|name| verify_server_name(parsed, &name).is_ok()),
-            SubjectName::Uri(uri) => presented.contains(uri),
+            SubjectName::Uri(uri) => uris.contains(&uri.as_str()),
         };
         if self.names.iter().any(has) {
             return Ok(());

@@ -295,7 +295,10 @@ impl Cluster {
         } else {
             (Failure::ConnectFailure, self.why_unreachable(unreachable))
         };
-        call.exchange.end(End::Failed(failure, Some(&text)));
+        let Call { exchange, permit, .. } = call;
+        // Given back first: should the request be sent again, it takes another one.
+        drop(permit);
+        exchange.end(End::Failed(failure, Some(&text)));
     }
 
     /// The endpoint to try next.

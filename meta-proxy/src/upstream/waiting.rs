@@ -8,7 +8,7 @@ use bytes::Bytes;
 use codec_api::{Affinity, Message, Sharing};
 use tokio::time::Instant;
 
-use crate::exchange::Exchange;
+use crate::exchange::{End, Exchange};
 
 use super::cluster::Place;
 use super::connection::{Connection, Purpose, Role};
@@ -73,6 +73,13 @@ pub struct Waiting {
 }
 
 impl Waiting {
+    /// Ends it without its having been sent. Its permit is given back first: should it be tried again, it takes another.
+    pub(super) fn end(self, end: End<'_>) {
+        let Self { exchange, permit, .. } = self;
+        drop(permit);
+        exchange.end(end);
+    }
+
     fn is_over(&self, now: Instant) -> bool {
         self.exchange.is_cancelled() || self.exchange.deadline().is_some_and(|deadline| deadline <= now)
     }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::xds::{Rejection, ResourceType};
 use codec_api::{Edits, Factory, Properties, SOURCE_ADDRESS, Sharing};
@@ -61,6 +62,10 @@ pub(super) fn misfits(
                 let unfit = targets(route).find_map(|target| without_others(&clusters.get(target)?.value));
                 tell("retries", unfit.or_else(dedicated));
             }
+            if let Some(time) = route.retries.as_ref().and_then(|retries| retries.per_try_timeout) {
+                let unfit = listeners().find_map(|listener| without_end(listener, route.timeout, time));
+                tell("retries.per_try_timeout", unfit);
+            }
             if route.mirror.as_ref().is_some_and(|mirror| mirror.writes_only) {
                 tell("mirror.writes_only", listeners().find_map(without_writes));
             }
@@ -98,6 +103,15 @@ fn without_writes(listener: &Listener) -> Option<String> {
             "not supported: codec {} does not tell requests that change data from others, so nothing would be copied",
             model.protocol
         )
+    })
+}
+
+/// Why no try of a request of a listener's clients would ever come to an end by `per_try`, if none would.
+fn without_end(listener: &Listener, whole: Option<Duration>, per_try: Duration) -> Option<String> {
+    let whole = whole.unwrap_or(listener.properties.request_timeout);
+    let is_over_before = !whole.is_zero() && per_try >= whole;
+    is_over_before.then(|| {
+        format!("is {per_try:?}, and must be less than the {whole:?} that a request has in all; give the route a longer timeout")
     })
 }
 

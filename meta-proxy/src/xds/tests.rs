@@ -258,6 +258,36 @@ fn retries_that_could_never_happen_are_refused() {
 }
 
 #[test]
+fn a_try_that_could_never_end_by_its_own_time_is_refused() {
+    let rows = [
+        (None, 2, Some("1s")),
+        (None, 1, Some("1s")),
+        (seconds(3), 3, Some("3s")),
+        (seconds(3), 2, None),
+        (seconds(0), 9, None),
+    ];
+    for (timeout, per_try, whole) in rows {
+        let retries = v1::Retries {
+            attempts: 1,
+            per_try_timeout: seconds(per_try),
+            idempotent: vec![v1::Requests::default()],
+        };
+        let mut again = v1::Route { retries: Some(retries), ..route("retried", &[("c", 100)]) };
+        again.timeout = timeout;
+        let table =
+            resource(ResourceType::Routes, "orders.shop_20880", &routes("orders.shop_20880", vec![again]));
+        let told = change(&mut state(vec![table]), vec![orders(), orders_cluster()]);
+        let expected = whole.map(|whole| {
+            format!(
+                "routes orders.shop_20880: routes[0].retries.per_try_timeout: is {per_try}s, and must be less than the {whole} \
+                 that a request has in all; give the route a longer timeout"
+            )
+        });
+        assert_eq!(told, expected.into_iter().collect::<Vec<_>>(), "{timeout:?} {per_try}");
+    }
+}
+
+#[test]
 fn a_mutation_that_a_protocol_has_no_place_for_is_refused_until_it_has() {
     let set = v1::SetAttribute { name: "colour".to_owned(), value: "green".to_owned() };
     let edited = v1::Route {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use codec_api::Order;
 use meta_proxy::model::{LoadBalancing, Mirror};
 use tokio::time::advance;
 
@@ -32,6 +33,25 @@ fn what_ties_its_client_to_a_connection_is_sent_once() {
                 assert_eq!(stage.retries(), (0, 0), "{method} {act:?}");
             });
         }
+    }
+}
+
+#[test]
+fn what_changes_data_is_sent_once_where_its_client_counts_on_an_order() {
+    for (order, method, is_tried_again) in
+        [(Order::ById, "write", true), (Order::InOrder, "write", false), (Order::InOrder, "get", true)]
+    {
+        run(async {
+            let mut stage = Stage::empty();
+            stage.world.conduct.order = order;
+            for number in 1..=2 {
+                stage.endpoint(number, |_| Act::HangUp);
+            }
+            stage.route(10_000, Some(any(3)));
+            let mut client = stage.world.client();
+            call(&mut client, 1, method).await;
+            assert_eq!(stage.retries().0 > 0, is_tried_again, "{order:?} {method}");
+        });
     }
 }
 

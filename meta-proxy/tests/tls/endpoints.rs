@@ -106,6 +106,12 @@ fn an_endpoint_that_is_not_believed_gets_nothing_and_the_client_is_told_why() {
                 own(&safe.ours, &[NAME, "spiffe://shop/users"]),
                 "is for shop.example, spiffe://shop/users, not for b.example or spiffe://shop/orders",
             ),
+            (
+                // An e-mail address that looks like an id is none.
+                named(&safe, vec![SubjectName::Uri("spiffe://shop@orders".to_owned())]),
+                own(&safe.ours, &["spiffe://shop@orders"]),
+                "is for spiffe://shop@orders, not for spiffe://shop@orders",
+            ),
         ];
         for (tls, issued, expected) in rows {
             let told = outcome(&mut safe, &tls, acceptor(&issued, None)).await.unwrap_err();

@@ -65,7 +65,8 @@ async fn half_of_the_endpoints_are_bad_and_calls_that_are_idempotent_succeed() {
         let good = succeeding(&scene.client().await).await;
         assert!(good >= 38, "{way}: {good} of 40 calls");
         let again = scene.admin().metrics().await.count("meta_proxy_retries_total", &[]);
-        assert!(again >= 5, "{way}: {again}");
+        // Few, where an endpoint that resets its connections is soon passed over.
+        assert!(again >= 1, "{way}: {again}");
         scene.end().await;
         let scene = routed(service, route).await;
         let good = succeeding(&scene.client().await).await;

@@ -165,6 +165,11 @@ impl Client {
         &self.local
     }
 
+    /// Whether it is answered in the order in which it asks.
+    pub fn is_in_order(&self) -> bool {
+        self.turns.is_some()
+    }
+
     /// Where it connects from.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -49,8 +49,8 @@ impl Connection {
                 ));
             }
         }
-        if state.pending.tombstones() > 0 && self.order == Order::InOrder && self.role != Role::Shared {
-            // Its client's next requests would wait behind the one that is out of time, and nobody else needs it.
+        if state.pending.tombstones() > 0 && self.order == Order::InOrder && self.is_for_one() {
+            // What comes next would wait behind the one that is out of time, and can as well go elsewhere.
             return Ok(false);
         }
         if state.pending.tombstones() >= TOMBSTONE_LIMIT {
@@ -87,7 +87,9 @@ impl Connection {
         }
         let is_over = |exchange: &Exchange| exchange.deadline().is_some_and(|deadline| deadline <= now);
         for exchange in self.bury(is_over) {
-            self.stalled.set(self.order == Order::InOrder);
+            if self.order == Order::InOrder {
+                self.stalled.set(true);
+            }
             self.endpoint.series().timeouts.inc();
             self.endpoint.judge(Evidence::Mute(Failure::Timeout.text()));
             let text = why::no_response(self.endpoint.address(), exchange.try_time());
@@ -110,6 +112,11 @@ impl Connection {
     /// Ends every exchange whose client has gone.
     pub(in crate::upstream) fn sweep_cancelled(&self) {
         drop(self.bury(Exchange::is_cancelled));
+    }
+
+    /// Whether it carries one client's requests only, or one request at a time.
+    fn is_for_one(&self) -> bool {
+        self.role != Role::Shared || self.endpoint.is_exclusive()
     }
 
     /// Whether nobody would miss it now.

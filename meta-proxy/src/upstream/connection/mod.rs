@@ -2,20 +2,19 @@
 
 mod duties;
 mod private;
+mod responses;
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use codec_api::{
-    Affinity, Codec, DecodeError, Decoded, Edited, Kind, Message, Order, Out, Outgoing, Raw, Rejected, Status,
-};
+use codec_api::{Affinity, Codec, DecodeError, Decoded, Edited, Message, Order, Out, Outgoing, Raw};
 use tokio::time::Instant;
 
 use crate::error::Failure;
 use crate::exchange::{Client, End, Exchange, Line, Session, with_edits};
 use crate::local::Local;
-use crate::wire::{BoxStream, Reader, WakeSlot, WireError};
+use crate::wire::{BoxStream, WakeSlot};
 
 use super::cluster::Cluster;
 use super::endpoint::Endpoint;
@@ -25,6 +24,7 @@ use super::standing::Evidence;
 use super::task::Task;
 
 pub(super) use private::Role;
+pub(super) use responses::Responses;
 
 /// How long an endpoint may be silent while a connection is set up; it ends after twice this.
 const SET_UP_TIME: Duration = Duration::from_secs(5);
@@ -278,7 +278,7 @@ impl Connection {
                     }
                     self.wake.wake();
                     if exchange.awaits_reply() {
-                        state.owe(exchange.timeout(), exchange.deadline(), now);
+                        state.owe(exchange.longest_wait(), exchange.deadline(), now);
                         state.pending.insert(Slot::Exchange(exchange, permit));
                         return self.endpoint.begin();
                     }
@@ -344,57 +344,6 @@ impl Connection {
         }
     }
 
-    fn response(self: &Rc<Self>, message: &Message, bytes: Raw<'_>) -> Result<(), WireError> {
-        if message.flow.more {
-            if let Some(Slot::Exchange(exchange, _)) = self.state.borrow().pending.peek(message.id) {
-                exchange.respond_more(message, bytes);
-            }
-            return Ok(());
-        }
-        let slot = self.state.borrow_mut().settle(message.id, self.local.now());
-        match slot {
-            Some(Slot::Exchange(exchange, permit)) => {
-                // Given back first: should the request be sent again, it takes another one.
-                drop(permit);
-                self.endpoint.finish();
-                self.endpoint.series().responses[message.status as usize].inc();
-                self.endpoint.judge_response(message.status);
-                self.forget(&exchange);
-                exchange.end(End::Response { message, bytes });
-            }
-            Some(Slot::Setup) => return self.setup_response(message, bytes),
-            Some(Slot::Ping) if self.order == Order::InOrder => {}
-            Some(Slot::Tombstone | Slot::Ping) | None => self.endpoint.series().late.inc(),
-        }
-        self.loosen(message);
-        Ok(())
-    }
-
-    /// Takes note of a response to what sets it up.
-    fn setup_response(self: &Rc<Self>, message: &Message, bytes: Raw<'_>) -> Result<(), WireError> {
-        if message.status != Status::Ok {
-            self.ending.set(true);
-            self.has_begun();
-            self.endpoint.refused_set_up(self, message, bytes);
-            let text = String::from_utf8_lossy(&bytes.as_slice()[..message.len.min(200)]).trim().to_owned();
-            return Err(WireError::Protocol(format!("the set-up was refused: {text}")));
-        }
-        self.setting_up.set(self.setting_up.get() - 1);
-        if self.setting_up.get() == 0 {
-            self.endpoint.is_set_up(self);
-        }
-        Ok(())
-    }
-
-    /// Hands its owner what has come unasked.
-    fn push(self: &Rc<Self>, message: &Message, bytes: Raw<'_>) {
-        match self.owner() {
-            Some(client) => client.push(message, bytes),
-            None => self.endpoint.series().late.inc(),
-        }
-        self.loosen(message);
-    }
-
     /// Writes through the codec.
     fn speak(&self, say: impl FnOnce(&mut dyn Codec, &mut Out)) {
         let state = &mut *self.state.borrow_mut();
@@ -444,57 +393,5 @@ impl Connection {
             exchange.end(End::Failed(failure, Some(&text)));
         }
         self.part_from_owner();
-    }
-}
-
-/// Takes messages from a connection's inbox.
-pub(super) struct Responses<'a> {
-    pub(super) connection: &'a Rc<Connection>,
-    pub(super) cluster: &'a Rc<Cluster>,
-}
-
-impl Reader for Responses<'_> {
-    fn decode(&mut self, input: &[u8]) -> Result<Decoded, DecodeError> {
-        self.connection.decode(input)
-    }
-
-    fn message(&mut self, message: &Message, bytes: Raw<'_>) -> Result<(), WireError> {
-        let connection = self.connection;
-        match message.kind {
-            Kind::Response => {
-                connection.response(message, bytes)?;
-                connection.endpoint.has_room_again(self.cluster, connection);
-            }
-            Kind::Push => connection.push(message, bytes),
-            Kind::Pong => drop(connection.state.borrow_mut().pending.take(message.id)),
-            Kind::Ping => {
-                let ping = Outgoing { message, bytes, id: message.id };
-                connection.speak(|codec, out| codec.pong(&ping, out));
-            }
-            Kind::Request | Kind::Oneway | Kind::Own => connection.reverse_request(message, bytes),
-            Kind::GoingAway => connection.set_going_away(true),
-            Kind::ComeBack => connection.set_going_away(false),
-            Kind::Notice => {}
-        }
-        Ok(())
-    }
-
-    fn rejected(&mut self, rejected: Rejected) {
-        let Some(answer) = rejected.answer else { return };
-        let connection = self.connection;
-        let slot = connection.state.borrow_mut().settle(answer.id, connection.local.now());
-        match slot {
-            Some(Slot::Exchange(exchange, permit)) => {
-                drop(permit);
-                connection.endpoint.finish();
-                connection.forget(&exchange);
-                connection.endpoint.judge(Evidence::Bad(Failure::UpstreamProtocol.text()));
-                exchange.end(End::Failed(Failure::UpstreamProtocol, Some(&rejected.text)));
-            }
-            Some(Slot::Setup) => return connection.wind_up(),
-            Some(Slot::Tombstone | Slot::Ping) | None => {}
-        }
-        connection.settle();
-        connection.endpoint.has_room_again(self.cluster, connection);
     }
 }

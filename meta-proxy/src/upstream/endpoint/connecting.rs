@@ -213,7 +213,7 @@ impl Endpoint {
             _ => waiting.purpose().is_some_and(|purpose| connection.serves(&purpose)),
         };
         for waiting in self.waiting.take_all(is_meant) {
-            waiting.exchange.end(End::Response { message, bytes });
+            waiting.end(End::Response { message, bytes });
         }
     }
 
@@ -233,7 +233,7 @@ impl Endpoint {
         let is_for_it =
             |waiting: &Waiting| matches!(&waiting.need, Need::This(this) if Rc::ptr_eq(this, connection));
         for waiting in self.waiting.take_all(is_for_it) {
-            waiting.exchange.end(End::Failed(Failure::ConnectionLost, Some(&why::lost(self.address))));
+            waiting.end(End::Failed(Failure::ConnectionLost, Some(&why::lost(self.address))));
         }
         if connection.is_new() {
             // It never carried a request: as good as no connection.

@@ -339,7 +339,7 @@ impl Endpoint {
             }
             if !waiting.exchange.is_cancelled() {
                 let text = why::no_connection(self.address, waiting.exchange.try_time());
-                waiting.exchange.end(End::Failed(Failure::Timeout, Some(&text)));
+                waiting.end(End::Failed(Failure::Timeout, Some(&text)));
             }
         }
     }

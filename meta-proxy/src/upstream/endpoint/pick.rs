@@ -84,10 +84,20 @@ impl Endpoint {
         Some(known.clone()).filter(|known| known.is_usable())
     }
 
+    /// Whether each connection carries one request at a time, so that none is better than another.
+    pub(in crate::upstream) fn is_exclusive(&self) -> bool {
+        self.cluster.upgrade().is_some_and(|cluster| cluster.sharing() == Sharing::Exclusive)
+    }
+
     /// Whether requests go on `connection` only while an older one is held up.
     pub(in crate::upstream) fn is_surplus(&self, connection: &Connection) -> bool {
         let Some(cluster) = self.cluster.upgrade() else { return false };
-        if cluster.order() != Order::InOrder || cluster.sharing() == Sharing::Exclusive {
+        let are_equals = match cluster.sharing() {
+            Sharing::Exclusive => true,
+            Sharing::Shared(most) => most > 1 && cluster.order() != Order::InOrder,
+            Sharing::PerDownstream => false,
+        };
+        if are_equals {
             return false;
         }
         let is_it = |known: &Rc<Connection>| std::ptr::eq(Rc::as_ptr(known), connection);
