@@ -205,7 +205,7 @@ impl Head {
         self.origin(&FieldPath::root()).to_string()
     }
 
-    fn age(&self) -> (Option<Timestamp>, &Key) {
+    pub(crate) fn age(&self) -> (Option<Timestamp>, &Key) {
         (self.created, &self.key)
     }
 }
@@ -292,17 +292,30 @@ pub struct Objects {
     pub rules: Vec<Arc<Object<DestinationRuleSpec>>>,
     /// Routes.
     pub routers: Vec<Arc<Object<MetaRouterSpec>>>,
-    /// Routers that cannot be read, and whose clients must not be served without encryption.
+    /// Routers and rules that cannot be read, and without which not everything must be served.
     pub unread: Vec<Unread>,
 }
 
-/// A router that cannot be read, as far as it says which host's clients are to be encrypted.
+/// A `MetaRouter` or `DestinationRule` that cannot be read, as far as it shows what nobody must be served without.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
     /// Who it is.
     pub key: Key,
-    /// The service, by its host.
+    /// Absent counts as oldest.
+    pub created: Option<Timestamp>,
+    /// The service, by its host, as it is written there.
     pub host: String,
+    /// It asks for encryption: of connections from clients of the one's host, to endpoints of the other's.
+    pub is_encrypted: bool,
+    /// It limits requests.
+    pub is_limited: bool,
+}
+
+impl Unread {
+    /// The smaller, the older.
+    pub(crate) fn age(&self) -> (Option<Timestamp>, &Key) {
+        (self.created, &self.key)
+    }
 }
 
 impl FromIterator<AnyObject> for Objects {

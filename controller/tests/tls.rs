@@ -124,6 +124,82 @@ fn a_mistake_in_the_encryption_to_endpoints_leaves_no_cluster_that_is_not_encryp
 }
 
 #[test]
+fn encryption_of_one_port_leaves_none_of_them_in_the_clear() {
+    let policy = "{portLevelSettings: [{port: {number: 20880}, connectionPool: {}}, {tls: {mode: SIMPLE}}]}";
+    let loaded = load(&documents(&[ORDERS, &rule(policy, "[]")])).unwrap();
+    assert_eq!(lines_of(&loaded, "cluster"), [""; 0]);
+    assert_eq!(lines_of(&loaded, "route").len(), 1);
+    assert!(lines_of(&loaded, "route")[0].contains(" misconfigured DestinationRule shop/orders: "));
+    let said = short(&loaded, "DestinationRule shop/orders: ");
+    let at = "spec.trafficPolicy.portLevelSettings";
+    assert!(said.iter().any(|line| line.starts_with(&format!("warning: {at}[0].port: "))), "{said:?}");
+    let error = format!(
+        "error: {at}[1].tls: not supported yet for single ports: set `trafficPolicy.tls`, which holds for all of them"
+    );
+    assert!(said.contains(&error), "{said:?}");
+    let only_pools = "{portLevelSettings: [{port: {number: 20880}, connectionPool: {}}]}";
+    let loaded = load(&documents(&[ORDERS, &rule(only_pools, "[]")])).unwrap();
+    assert_eq!(lines_of(&loaded, "cluster").len(), 1);
+}
+
+#[test]
+fn a_rule_that_cannot_be_read_and_asks_for_encryption_leaves_no_endpoint_in_the_clear() {
+    let bad = "{tls: {mode: SIMPLE, subjectAltNames: orders.example}}";
+    let of =
+        |host: &str, policy: &str| rule(policy, "[]").replace("host: orders", &format!("host: '{host}'"));
+    let rows = [
+        (of("orders", bad), true),
+        (of("*.cluster.local", bad), true),
+        (of("*.example", bad), false),
+        (of("orders", "{tls: {mode: DISABLE}, connectionPool: {tcp: {maxConnections: many}}}"), true),
+        (of("orders", "{connectionPool: {tcp: {maxConnections: many}}}"), false),
+        (rule("{connectionPool: 7}", "[{name: v1, trafficPolicy: {tls: {mode: SIMPLE}}}]"), true),
+        (of("orders", bad).replace("namespace: shop", "namespace: other"), false),
+    ];
+    for (rule, is_refused) in rows {
+        let loaded = load(&documents(&[ORDERS, &rule])).unwrap();
+        let route = &lines_of(&loaded, "route")[0];
+        let words = " misconfigured DestinationRule shop/orders asks for encryption and cannot be read";
+        assert_eq!(route.contains(words), is_refused, "{rule}{route}");
+        assert_eq!(lines_of(&loaded, "cluster").is_empty(), is_refused, "{rule}");
+    }
+}
+
+#[test]
+fn a_better_fitting_rule_that_can_be_read_is_in_force_beside_one_that_cannot() {
+    let good = rule("{tls: {mode: SIMPLE}}", "[]");
+    let bad = rule("{tls: {mode: 7}}", "[]")
+        .replace("host: orders", "host: '*.cluster.local'")
+        .replace("name: orders", "name: all");
+    let loaded = load(&documents(&[ORDERS, &good, &bad])).unwrap();
+    assert!(lines_of(&loaded, "cluster")[0].contains("tls sni="), "{:?}", lines(&loaded));
+}
+
+#[test]
+fn a_younger_router_without_encryption_does_not_serve_in_place_of_an_older_one_that_asks_for_it() {
+    let named = |name: &str, second: &str, spec: &str| {
+        router(spec).replace(
+            "name: orders",
+            &format!("name: {name}, creationTimestamp: '2026-01-01T00:00:{second}Z'"),
+        )
+    };
+    let routes = format!("routes: [{{route: [{{destination: {{host: {HOST}}}}}]}}]");
+    let good = "tls: {mode: SIMPLE, serverCertificate: /a, privateKey: /b}";
+    let younger = named("younger", "02", &routes);
+    for mistake in ["tls: {mode: MUTUAL, serverCertificate: /a, privateKey: /b}", "tls: {mode: 7}"] {
+        let older = named("older", "01", &format!("{mistake}\n{routes}"));
+        let loaded = load(&documents(&[ORDERS, &older, &younger])).unwrap();
+        assert_eq!(lines_of(&loaded, "listener"), [""; 0], "{mistake}");
+        let secured = named("younger", "02", &format!("{good}\n{routes}"));
+        let loaded = load(&documents(&[ORDERS, &older, &secured])).unwrap();
+        assert_eq!(lines_of(&loaded, "listener").len(), 1, "{mistake}");
+        let oldest = named("younger", "00", &routes);
+        let loaded = load(&documents(&[ORDERS, &older, &oldest])).unwrap();
+        assert_eq!(lines_of(&loaded, "listener").len(), 1, "{mistake}: the oldest decides");
+    }
+}
+
+#[test]
 fn a_subsets_encryption_replaces_its_rules_as_a_whole() {
     let subsets = "[{name: v1, labels: {version: v1}, trafficPolicy: {tls: {mode: SIMPLE, sni: v1.example}}},
       {name: v2, labels: {version: v2}, trafficPolicy: {tls: {mode: DISABLE}}},

@@ -122,7 +122,7 @@ impl Documents {
         if let Some(read) = is_sound.then(|| self.any_object(&object)).flatten() {
             self.objects.push(read);
         } else {
-            self.unread.extend(asks_for_encryption(&object.key, node));
+            self.unread.extend(protection(&object.head, node));
             self.broken.push(object.key.clone());
         }
     }
@@ -159,13 +159,29 @@ impl Documents {
     }
 }
 
-/// The host whose clients an object that cannot be read wants to be encrypted.
-fn asks_for_encryption(key: &Key, node: &Node) -> Option<Unread> {
+/// What an object that cannot be read protects, if it does.
+fn protection(head: &Head, node: &Node) -> Option<Unread> {
     let spec = node.get("spec")?;
-    let is_asked = key.kind == Kind::MetaRouter && spec.get("tls").is_some();
-    let Content::List(hosts) = &spec.get("hosts").filter(|_| is_asked)?.content else { return None };
-    let host = hosts.first()?.text()?.to_owned();
-    Some(Unread { key: key.clone(), host })
+    let has = |name: &str| spec.get(name).is_some();
+    let (host, is_encrypted, is_limited) = match head.key.kind {
+        Kind::MetaRouter => {
+            let Content::List(hosts) = &spec.get("hosts")?.content else { return None };
+            (hosts.first()?, has("tls"), has("localRateLimit") || has("globalRateLimit"))
+        }
+        Kind::DestinationRule => (spec.get("host")?, has_field(spec, "tls"), false),
+        _ => return None,
+    };
+    let (key, created, host) = (head.key.clone(), head.created, host.text()?.to_owned());
+    (is_encrypted || is_limited).then_some(Unread { key, created, host, is_encrypted, is_limited })
+}
+
+/// Whether there is a field of this name, at any depth.
+fn has_field(node: &Node, name: &str) -> bool {
+    match &node.content {
+        Content::Map(fields) => fields.iter().any(|entry| entry.key == name || has_field(&entry.value, name)),
+        Content::List(items) => items.iter().any(|item| has_field(item, name)),
+        _ => false,
+    }
 }
 
 enum Identity<'a> {

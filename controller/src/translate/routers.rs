@@ -11,7 +11,7 @@ use super::model::{HealthCheck, RateLimit, ServerTls};
 use super::report::Report;
 use super::services::{Service, Services};
 use super::{Options, health, limits, tls};
-use crate::object::{Object, Objects};
+use crate::object::{Key, Kind, Object, Objects, Unread};
 use crate::status::{Finding, Reason};
 use crate::tree::FieldPath;
 
@@ -31,6 +31,9 @@ pub(crate) struct Routers<'a> {
     tls: BTreeMap<&'a str, ServerTls>,
     /// Hosts whose `MetaRouter` asks for encryption and serves nothing: their clients must not be served without.
     closed: BTreeSet<&'a str>,
+    /// Hosts whose `MetaRouter` limits requests and serves nothing, and what their clients are told: they must not be
+    /// served without a limit.
+    unlimited: BTreeMap<&'a str, String>,
 }
 
 impl<'a> Routers<'a> {
@@ -48,6 +51,7 @@ impl<'a> Routers<'a> {
             let tls = object.spec.tls.as_ref().map(|tls| tls::server(object, tls, report));
             // All are looked at, so that all mistakes are told at once.
             let is_sound = is_supported(object, report) && rate_limit.is_ok() && !matches!(tls, Some(None));
+            let is_unlimited = rate_limit.is_err() || object.spec.global_rate_limit.is_some();
             let [host] = object.spec.hosts.as_slice() else {
                 let message = format!("must hold exactly one host, not {}", object.spec.hosts.len());
                 report.error(object, &place, message);
@@ -72,11 +76,19 @@ impl<'a> Routers<'a> {
                 all.serving.insert(service.host, object);
                 all.rate_limits.extend(rate_limit.ok().flatten().map(|limit| (service.host, limit)));
                 all.checks.extend(checks.map(|checks| (service.host, checks)));
-                all.closed.remove(service.host);
+                all.unlimited.remove(service.host);
+                if tls.is_some() {
+                    all.closed.remove(service.host);
+                }
                 all.tls.extend(tls.flatten().map(|tls| (service.host, tls)));
             } else {
-                if refusal.is_none() && tls.is_some() && !all.serving.contains_key(service.host) {
-                    all.closed.insert(service.host);
+                if refusal.is_none() && !all.serving.contains_key(service.host) {
+                    if tls.is_some() {
+                        all.closed.insert(service.host);
+                    }
+                    if is_unlimited {
+                        all.unlimited.insert(service.host, without_limit(&object.key));
+                    }
                 }
                 all.idle.push((object, Some(service.host)));
             }
@@ -84,15 +96,28 @@ impl<'a> Routers<'a> {
                 report.error(object, &place, refusal);
             }
         }
-        for unread in &objects.unread {
+        for unread in objects.unread.iter().filter(|unread| unread.key.kind == Kind::MetaRouter) {
             if let Some(service) = services.find(&unread.host, &unread.key.namespace)
                 && refusal(&unread.key.namespace, service, options).is_none()
-                && !all.serving.contains_key(service.host)
             {
-                all.closed.insert(service.host);
+                all.miss(unread, service.host);
             }
         }
         all
+    }
+
+    /// Takes note of what a host must not be served without.
+    fn miss(&mut self, unread: &Unread, host: &'a str) {
+        let winner = self.serving.get(host);
+        if unread.is_encrypted
+            && !self.tls.contains_key(host)
+            && winner.is_none_or(|winner| winner.age() > unread.age())
+        {
+            self.closed.insert(host);
+        }
+        if unread.is_limited && winner.is_none() {
+            self.unlimited.insert(host, without_limit(&unread.key));
+        }
     }
 
     /// Those that serve nothing, and the host that each is for, where that is served.
@@ -125,6 +150,11 @@ impl<'a> Routers<'a> {
         self.closed.contains(host)
     }
 
+    /// Why requests for a host must not be served by default, if that is so.
+    pub(crate) fn why_unlimited(&self, host: &str) -> Option<&str> {
+        self.unlimited.get(host).map(String::as_str)
+    }
+
     /// Options of a protocol's codec for connections from clients of a host.
     pub(crate) fn downstream_options(&self, host: &str, base: &FreeForm) -> FreeForm {
         let own = self.get(host).and_then(|router| router.spec.options.as_ref()?.downstream.as_ref());
@@ -144,6 +174,11 @@ fn above(base: &FreeForm, own: Option<&FreeForm>) -> FreeForm {
         options.insert(name.clone(), value.clone());
     }
     options
+}
+
+/// What clients are told of a `MetaRouter` without which they must not be served.
+fn without_limit(key: &Key) -> String {
+    format!("{key} has a rate limit that cannot be kept")
 }
 
 /// Why a `MetaRouter` of namespace `own` may not route a service.

@@ -60,7 +60,11 @@ pub(crate) fn all(
                     }
                 }
                 _ => {
-                    all.value.routes.push(default_route(service, port));
+                    let mut route = default_route(service, port);
+                    if let Some(why) = routers.why_unlimited(service.host) {
+                        route.action = Action::Misconfigured(why.to_owned());
+                    }
+                    all.value.routes.push(route);
                     all.origins.push(service.object.origin(&port.path));
                 }
             }

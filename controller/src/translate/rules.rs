@@ -13,7 +13,7 @@ use super::model::{Balancing, ClientTls, ClusterId, Outliers, Settings};
 use super::report::Report;
 use super::services::{Service, Services};
 use super::{Options, balancing, duration, health, tls};
-use crate::object::{Key, Object, Objects};
+use crate::object::{Key, Kind, Object, Objects};
 use crate::status::Reason;
 use crate::tree::FieldPath;
 
@@ -49,7 +49,11 @@ impl Subset<'_> {
 
 /// The rules that apply, by host.
 #[derive(Debug, Default)]
-pub(crate) struct Rules<'a>(BTreeMap<&'a str, Rule<'a>>);
+pub(crate) struct Rules<'a> {
+    by_host: BTreeMap<&'a str, Rule<'a>>,
+    /// Rules that cannot be read and ask for encryption, by the host that they would apply to.
+    unread: BTreeMap<&'a str, &'a Key>,
+}
 
 impl<'a> Rules<'a> {
     pub(crate) fn of(
@@ -58,20 +62,32 @@ impl<'a> Rules<'a> {
         options: &Options,
         report: &mut Report,
     ) -> Self {
-        let mut rules = BTreeMap::new();
+        let mut rules = Self::default();
         let mut applied: BTreeSet<&Key> = BTreeSet::new();
         let mut misplaced = Vec::new();
         for service in services.iter() {
             let namespaces = [options.own_namespace.as_deref(), Some(service.namespace())];
             let found =
                 namespaces.into_iter().flatten().find_map(|namespace| best(objects, service, namespace));
-            if let Some((object, others)) = found {
+            if let Some((object, others)) = &found {
                 for other in others {
                     let message = format!("{} is for the same host and older; merge them", object.describe());
                     report.error(other, &FieldPath::spec().field("host"), Reason::Conflicted.says(message));
                 }
                 applied.insert(&object.key);
-                rules.insert(service.host, rule(object, report));
+                rules.by_host.insert(service.host, rule(object, report));
+            }
+            let fit_of = |key: &Key, pattern: &str| {
+                let is_theirs = namespaces.into_iter().flatten().any(|namespace| namespace == key.namespace);
+                fit(pattern, &key.namespace, service.host).filter(|_| is_theirs)
+            };
+            let of_read = found.and_then(|(object, _)| fit_of(&object.key, &object.spec.host));
+            let unread = objects.unread.iter().filter(|unread| unread.key.kind == Kind::DestinationRule);
+            let fitting = unread.filter_map(|unread| Some((fit_of(&unread.key, &unread.host)?, &unread.key)));
+            if let Some((fit, key)) = fitting.max()
+                && of_read.is_none_or(|of_read| of_read <= fit)
+            {
+                rules.unread.insert(service.host, key);
             }
             misplaced.extend(elsewhere(objects, service, options));
         }
@@ -82,11 +98,14 @@ impl<'a> Rules<'a> {
             );
             report.warning(object, &FieldPath::root().field("metadata").field("namespace"), message);
         }
-        Self(rules)
+        rules
     }
 
     /// Why nothing may be sent to a cluster, if that is so.
     pub(crate) fn refusal(&self, id: &ClusterId) -> Option<String> {
+        if let Some(key) = self.unread.get(&*id.host) {
+            return Some(format!("{key} asks for encryption and cannot be read"));
+        }
         let rule = self.get(&id.host)?;
         match &rule.settings_of(&id.subset).tls {
             ClientTls::Refused(why) => Some(format!("{}: {why}", rule.object.key)),
@@ -96,19 +115,16 @@ impl<'a> Rules<'a> {
 
     /// The rule that applies to a host.
     pub(crate) fn get(&self, host: &str) -> Option<&Rule<'a>> {
-        self.0.get(host)
+        self.by_host.get(host)
     }
 }
 
 /// How well a rule's host fits, the more the better; `None`: not at all.
-fn fit(object: &Object<DestinationRuleSpec>, host: &str) -> Option<usize> {
-    let pattern = object.spec.host.as_str();
+fn fit(pattern: &str, namespace: &str, host: &str) -> Option<usize> {
     match pattern.strip_prefix('*') {
         Some(suffix) => (host.len() > suffix.len() && host.ends_with(suffix)).then_some(suffix.len()),
         None if pattern == host => Some(usize::MAX),
-        None => {
-            (format!("{pattern}.{}.svc.cluster.local", object.key.namespace) == host).then_some(usize::MAX)
-        }
+        None => (format!("{pattern}.{namespace}.svc.cluster.local") == host).then_some(usize::MAX),
     }
 }
 
@@ -122,7 +138,7 @@ fn best<'a>(
 ) -> Option<(RuleObject<'a>, Vec<RuleObject<'a>>)> {
     let fitting = objects.rules.iter().filter(|rule| rule.key.namespace == namespace);
     let mut fitting: Vec<(usize, RuleObject<'a>)> =
-        fitting.filter_map(|rule| Some((fit(rule, service.host)?, &**rule))).collect();
+        fitting.filter_map(|rule| Some((fit(&rule.spec.host, namespace, service.host)?, &**rule))).collect();
     let longest = fitting.iter().map(|(fit, _)| *fit).max()?;
     fitting.retain(|(fit, _)| *fit == longest);
     let mut rules = fitting.into_iter().map(|(_, rule)| rule);
@@ -196,6 +212,11 @@ impl Policy {
             read.balancing = balancing::read(object, balancer, &path.field("loadBalancer"), report);
         }
         read.tls = policy.tls.as_ref().map(|tls| tls::client(object, tls, &path.field("tls"), report));
+        let ports = policy.port_level_settings.iter().enumerate().filter(|(_, port)| port.tls.is_some());
+        for (i, _) in ports {
+            let path = path.field("portLevelSettings").index(i).field("tls");
+            read.tls = Some(tls::of_one_port(object, &path, report));
+        }
         let pool = path.field("connectionPool");
         if let Some(tcp) = policy.connection_pool.as_ref().and_then(|pool| pool.tcp.as_ref()) {
             let mut time = |field: &str, text: Option<&String>| {

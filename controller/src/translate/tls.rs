@@ -11,6 +11,7 @@ use super::model::{ClientTls, Identity, ServerTls, Trust};
 use super::report::Report;
 use crate::nearest;
 use crate::object::Object;
+use crate::status::Reason;
 use crate::tree::FieldPath;
 
 /// The values of `mode` that are served.
@@ -71,6 +72,17 @@ pub(crate) fn client(
         Some(mistake) => ClientTls::Refused(mistake),
         None => read,
     }
+}
+
+/// What stands at `path`, for one port only.
+pub(crate) fn of_one_port(
+    object: &Object<DestinationRuleSpec>,
+    path: &FieldPath,
+    report: &mut Report,
+) -> ClientTls {
+    let message = "not supported yet for single ports: set `trafficPolicy.tls`, which holds for all of them";
+    report.error(object, path, Reason::Unsupported.says(message));
+    ClientTls::Refused(format!("{path}: {message}"))
 }
 
 fn read_client(tls: &istio::ClientTls, reader: &mut Reader<'_, DestinationRuleSpec>) -> ClientTls {

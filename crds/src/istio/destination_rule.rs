@@ -60,6 +60,19 @@ pub struct TrafficPolicy {
     /// How connections are encrypted. Absent: not at all. Overridden as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<ClientTls>,
+    /// What holds for single ports, of which nothing is served.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub port_level_settings: Vec<PortLevelSettings>,
+}
+
+/// What holds for a single port, as far as it must not be passed over.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PortLevelSettings {
+    /// How connections to this port are encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::of_any_type")]
+    pub tls: Option<serde_json::Value>,
 }
 
 /// When endpoints whose requests fail get none for a while.

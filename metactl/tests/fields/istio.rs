@@ -57,6 +57,12 @@ fn encryption() -> Vec<Row> {
         )
         .given("spec.trafficPolicy.tls", simple()),
         Row::refused("spec.trafficPolicy.tls.caCrl", "revoked certificates", "/x.crl", refusals),
+        Row::refused(
+            "spec.trafficPolicy.portLevelSettings[].tls",
+            "encryption of one port",
+            json!({ "mode": "SIMPLE" }),
+            "controller/tests/tls.rs::encryption_of_one_port_leaves_none_of_them_in_the_clear",
+        ),
     ]
 }
 

@@ -143,7 +143,7 @@ fn wrong(kind: &str, row: &Row) -> Option<String> {
         Status::Served if row.breaks => None,
         Status::Served | Status::Idle(_) if !mistakes.is_empty() => Some(format!("{mistakes:?}")),
         Status::Refused => {
-            let text = format!(": {}: not supported yet", row.path);
+            let text = format!(": {}: not supported yet", row.path.replace("[]", "[0]"));
             (mistakes.len() != 1 || !mistakes[0].contains(&text)).then(|| format!("{mistakes:?}"))
         }
         _ => None,
