@@ -248,6 +248,11 @@ impl AnyObject {
         &self.head().key
     }
 
+    /// When it was made, if that is known.
+    pub fn created(&self) -> Option<Timestamp> {
+        self.head().created
+    }
+
     /// Where it is written.
     pub fn location(&self) -> Option<&Location> {
         self.head().location.as_ref()

@@ -123,3 +123,21 @@ fn a_path_that_is_gone_is_an_error_of_the_start_only() {
     let error = folder::read_once(&[Path::new("/does/not/exist").to_owned()]).unwrap_err();
     assert!(error.to_string().starts_with("/does/not/exist: "));
 }
+
+#[test]
+fn an_object_that_was_deleted_and_made_again_has_no_last_good_version_yet() {
+    let mut scene = Scene::new();
+    scene.write("a.yaml", &documents(&[ORDERS, SUBSETS]));
+    let made = |name: &str, subset: &str, second: u32| {
+        let made = format!("name: {name}, creationTimestamp: \"2024-01-01T00:00:0{second}Z\"");
+        to(subset, "").replace("name: orders", &made)
+    };
+    scene.write("b.yaml", &made("first", "v1", 1));
+    scene.write("c.yaml", &made("second", "v2", 1));
+    assert_eq!(scene.build().0, ["v1 -> @v1 100%"]);
+    // Now it is the younger one, and the good version of its namesake counts for nothing.
+    scene.write("b.yaml", &made("first", "v1", 2));
+    let (routes, said) = scene.build();
+    assert_eq!(routes, ["v2 -> @v2 100%"]);
+    assert!(said.iter().any(|line| line.contains("is routed by MetaRouter shop/second")), "{said:?}");
+}

@@ -50,11 +50,14 @@ impl Builder {
     pub fn build(&mut self, batch: Batch) -> Snapshot {
         let mut diagnostics: BTreeSet<Diagnostic> = batch.diagnostics.into_iter().collect();
         let mut old: BTreeSet<Key> = BTreeSet::new();
-        let existing: BTreeSet<&Key> =
-            batch.objects.iter().map(AnyObject::key).chain(&batch.broken).collect();
-        self.last_good.retain(|key, _| existing.contains(key));
         let mut objects: BTreeMap<Key, AnyObject> =
             batch.objects.into_iter().map(|object| (object.key().clone(), object)).collect();
+        let broken: BTreeSet<&Key> = batch.broken.iter().collect();
+        // Of one that was deleted and made again meanwhile, there is no good version yet.
+        self.last_good.retain(|key, good| match objects.get(key) {
+            Some(object) => object.created() == good.created(),
+            None => broken.contains(key),
+        });
         for key in batch.broken {
             if let Some(good) = self.last_good.get(&key) {
                 diagnostics.insert(stays(good));
