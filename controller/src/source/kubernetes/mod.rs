@@ -186,6 +186,10 @@ impl Source for Kubernetes {
     }
 
     fn report(&mut self, status: &Status) {
+        let told = self.status.as_ref().map_or(&[][..], |status| &status.refusals);
+        for refusal in status.refusals.iter().filter(|refusal| !told.contains(refusal)) {
+            info!("{refusal}");
+        }
         self.status = Some(status.clone());
         self.report_soon();
     }

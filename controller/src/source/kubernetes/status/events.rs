@@ -1,6 +1,6 @@
 //! Events about what proxies refuse: one when it begins, with the resource and the field.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
@@ -20,6 +20,9 @@ const WAITING_LIMIT: usize = 256;
 /// Bytes of the text of an event, by the rules of the API.
 const NOTE_LIMIT: usize = 1000;
 
+/// Notes whose repetitions are counted; beyond, they are told anew.
+const RECORDERS_LIMIT: usize = 64;
+
 /// Tells of refusals as they begin.
 #[derive(Debug)]
 pub(super) struct Events {
@@ -31,7 +34,7 @@ impl Events {
     pub(super) fn start(client: Client, identity: &Identity, tasks: &mut JoinSet<()>) -> Self {
         let (waiting, events) = mpsc::channel(WAITING_LIMIT);
         let reporter = Reporter { controller: MANAGER.to_owned(), instance: Some(identity.name.clone()) };
-        tasks.spawn(publish(Recorder::new(client, reporter), events));
+        tasks.spawn(publish(client, reporter, events));
         Self { told: BTreeSet::new(), waiting }
     }
 
@@ -77,8 +80,15 @@ fn shorten(text: &str) -> String {
     text[..end].to_owned()
 }
 
-async fn publish(recorder: Recorder, mut events: mpsc::Receiver<(ObjectReference, String)>) {
+async fn publish(client: Client, reporter: Reporter, mut events: mpsc::Receiver<(ObjectReference, String)>) {
+    // A recorder counts what an object is told twice, without regard to what it says: so each note has its own.
+    let mut recorders: HashMap<String, Recorder> = HashMap::new();
     while let Some((reference, note)) = events.recv().await {
+        if recorders.len() >= RECORDERS_LIMIT {
+            recorders.clear();
+        }
+        let recorder =
+            recorders.entry(note.clone()).or_insert_with(|| Recorder::new(client.clone(), reporter.clone()));
         let event = Event {
             type_: EventType::Warning,
             reason: "Refused".to_owned(),
