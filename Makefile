@@ -24,7 +24,7 @@ EXAMPLE_JARS := examples/brpc/interop/target/brpc-interop.jar examples/trpc/inte
 DENY_VERSION := 0.20.2
 
 # One set of packages for all who run a release build, so that nobody's build replaces another's.
-RELEASE := -p metactl -p dubbo-isolation -p bench
+RELEASE := -p metactl -p controller -p meta-proxy -p dubbo-isolation -p bench
 
 # Crates with a fuzz target.
 FUZZ := $(wildcard codecs/*/examples/fuzz.rs examples/*/examples/fuzz.rs)
@@ -71,7 +71,7 @@ doc: ## Build the documentation of all crates
 check: ## Type-check everything, tests included
 	cargo check --workspace --all-targets
 
-release: ## Build the release binaries: metactl, dubbo-isolation, bench
+release: ## Build the release binaries: metactl, controller, meta-proxy, dubbo-isolation, bench
 	cargo build --release $(RELEASE)
 
 interop: $(DUBBO_JARS) $(DUBBO_GO) $(PYTHON) $(NODE) $(GO) $(THRIFT_JAR) $(REDIS_CLIENTS) $(EXAMPLE_JARS) ## Build the peers on other people's own libraries: Dubbo, Thrift, Redis, bRPC, tRPC

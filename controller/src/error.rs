@@ -1,5 +1,6 @@
 //! Why a controller cannot start. Mistakes in objects are never errors of this kind: they are diagnostics.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Why a controller cannot start.
@@ -30,4 +31,15 @@ pub enum Error {
     /// No API server, or none that can be spoken to.
     #[error("cannot use Kubernetes: {0}")]
     Kubernetes(String),
+    /// A port cannot be had.
+    #[error("cannot listen on {address}: {reason}")]
+    Serve {
+        /// Where.
+        address: SocketAddr,
+        /// What the operating system said.
+        reason: std::io::Error,
+    },
+    /// The certificates cannot be used.
+    #[error("cannot serve with TLS: {0}")]
+    Tls(String),
 }

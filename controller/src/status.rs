@@ -175,6 +175,8 @@ pub struct Refusal {
     pub rejection: Rejection,
     /// The object, as near to the mistake as is known.
     pub origin: Option<Origin>,
+    /// Which proxy refuses it; `None`: the one that there is.
+    pub proxy: Option<String>,
 }
 
 impl Refusal {
@@ -182,28 +184,34 @@ impl Refusal {
     /// limit, that it names.
     pub fn of(update: &Update, rejection: Rejection) -> Self {
         let is_it = |resource: &&Resource| resource.kind == rejection.kind && resource.name == rejection.name;
+        Self::of_resource(update.changed.iter().find(is_it), rejection, None)
+    }
+
+    /// The refusal, by `proxy`, of `resource`, if that is still known.
+    pub fn of_resource(resource: Option<&Resource>, rejection: Rejection, proxy: Option<String>) -> Self {
         let route = rejection
             .field
             .strip_prefix("routes[")
             .and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
         let index = route.filter(|_| rejection.kind == ResourceType::Routes).unwrap_or(0);
         let is_of_limit = rejection.field.starts_with("local_rate_limit");
-        let resource = update.changed.iter().find(is_it);
         // What is said of the limit, and of encryption, stands behind what it is for.
         let is_last = is_of_limit || rejection.field.contains("transport_socket");
         let origin = resource.and_then(|it| {
             let found = if is_last { it.origins.last() } else { it.origins.get(index) };
             found.or_else(|| it.origins.first())
         });
-        let origin = origin.cloned();
-        Self { rejection, origin }
+        Self { origin: origin.cloned(), rejection, proxy }
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.origin {
-            Some(origin) => write!(f, "{origin}: the proxy refused {}", self.rejection),
+        if let Some(origin) = &self.origin {
+            write!(f, "{origin}: ")?;
+        }
+        match &self.proxy {
+            Some(proxy) => write!(f, "proxy {proxy} refused {}", self.rejection),
             None => write!(f, "the proxy refused {}", self.rejection),
         }
     }

@@ -30,7 +30,7 @@ impl Scene {
     /// The routes now, and what is said, without the folder's name.
     fn build(&mut self) -> (Vec<String>, Vec<String>) {
         let batch = folder::read_once(&[self.folder.path().to_owned()]).unwrap();
-        let Snapshot { resources, diagnostics } = self.builder.build(batch);
+        let Snapshot { resources, diagnostics, .. } = self.builder.build(batch);
         let lines = resources.values().flat_map(render).filter(|line| line.starts_with("route "));
         let short =
             |line: String| line.replace("outbound|20880|", "@").replace("|orders.shop.svc.cluster.local", "");

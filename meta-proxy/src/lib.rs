@@ -2,6 +2,7 @@
 //!
 //! Modules are listed in the order in which a request meets them; each uses only those below it (a test checks it).
 
+pub mod command;
 pub mod app;
 pub mod bootstrap;
 pub mod admin;

@@ -1,4 +1,4 @@
-//! Asks the admin port of a running proxy.
+//! Asks the admin port of a running proxy, or the pages of a controller.
 
 use std::time::Duration;
 
@@ -17,13 +17,9 @@ const ANSWER_LIMIT: usize = 64 << 20;
 
 /// What the proxy answers: a text, and whether a route matches.
 pub fn ask(admin: &str, question: &Question) -> Result<(String, bool), String> {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_all().build().map_err(|error| format!("cannot start: {error}"))?;
     let path = path(question)?;
-    let answered = runtime.block_on(async { timeout(TIME, fetch(admin, &path)).await });
     let failed = |why: String| format!("the admin port {admin} cannot be asked: {why}");
-    let Answer { status, matched, body } =
-        answered.map_err(|_| failed(format!("no answer within {TIME:?}")))?.map_err(failed)?;
+    let Answer { status, matched, body } = get(admin, &path).map_err(failed)?;
     match (status, matched) {
         (StatusCode::OK, Some(matched)) => Ok((body, matched)),
         (StatusCode::NOT_FOUND, _) if body.trim().is_empty() => {
@@ -34,10 +30,21 @@ pub fn ask(admin: &str, question: &Question) -> Result<(String, bool), String> {
     }
 }
 
-struct Answer {
-    status: StatusCode,
+/// What is answered.
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
     matched: Option<bool>,
-    body: String,
+    /// The page.
+    pub body: String,
+}
+
+/// Fetches a page.
+pub fn get(address: &str, path: &str) -> Result<Answer, String> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build().map_err(|error| format!("cannot start: {error}"))?;
+    let answered = runtime.block_on(async { timeout(TIME, fetch(address, path)).await });
+    answered.map_err(|_| format!("no answer within {TIME:?}"))?
 }
 
 fn path(question: &Question) -> Result<String, String> {

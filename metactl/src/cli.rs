@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use controller::command::{Cluster, Understanding};
 use meta_proxy::telemetry::LogTarget;
 
 /// Routes, balances and limits the traffic of any protocol, from MetaRouter objects.
@@ -25,9 +26,19 @@ pub enum Command {
     Validate(Validate),
     /// Tell which route, cluster and endpoints a request would meet, and why
     Explain(Explain),
+    /// Tell how far each proxy of a controller is: synced, stale, nacked, and what it refuses
+    ProxyStatus(ProxyStatus),
     /// Begin a codec for a protocol of your own
     #[command(subcommand)]
     Codec(CodecCommand),
+}
+
+/// `metactl proxy-status`
+#[derive(Debug, Args)]
+pub struct ProxyStatus {
+    /// Where the controller's own pages are (its --admin)
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:15014")]
+    pub(crate) controller: SocketAddr,
 }
 
 /// `metactl codec`
@@ -50,9 +61,6 @@ pub struct NewCodec {
     pub(crate) api: Option<PathBuf>,
 }
 
-/// The namespace whose MetaRouters may route hosts of every namespace, unless another one is named.
-const ROOT_NAMESPACE: &str = "mesh-system";
-
 /// Where objects are and how they are understood.
 #[derive(Debug, Args)]
 pub struct Objects {
@@ -61,46 +69,6 @@ pub struct Objects {
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) understanding: Understanding,
-}
-
-/// How objects are understood.
-#[derive(Debug, Args)]
-pub struct Understanding {
-    /// Let MetaRouters route hosts of other namespaces
-    #[arg(long)]
-    pub allow_cross_namespace: bool,
-    /// Namespace whose MetaRouters may route hosts of every namespace
-    #[arg(long, value_name = "NAME", default_value = ROOT_NAMESPACE)]
-    pub root_namespace: String,
-}
-
-/// Which objects of which cluster.
-#[derive(Debug, Args)]
-pub struct Cluster {
-    /// Follow the objects of a Kubernetes cluster instead of files
-    #[arg(long = "kubernetes", id = "kubernetes")]
-    pub(crate) is_followed: bool,
-    /// How to reach the cluster, as kubectl has it; KUBECONFIG, ~/.kube/config or the pod's service account if not given
-    #[arg(long, value_name = "FILE", requires = "kubernetes")]
-    pub(crate) kubeconfig: Option<PathBuf>,
-    /// A context of that file other than its current one
-    #[arg(long, value_name = "NAME", requires = "kubernetes")]
-    pub(crate) context: Option<String>,
-    /// Look at the objects of this namespace only; may be given several times
-    #[arg(long = "namespace", value_name = "NAME", requires = "kubernetes")]
-    pub(crate) namespaces: Vec<String>,
-}
-
-impl Cluster {
-    /// Which cluster, if one is to be followed.
-    pub(crate) fn options(&self) -> Option<controller::source::kubernetes::Options> {
-        self.is_followed.then(|| controller::source::kubernetes::Options {
-            kubeconfig: self.kubeconfig.clone(),
-            context: self.context.clone(),
-            namespaces: self.namespaces.clone(),
-            identity: None,
-        })
-    }
 }
 
 /// `metactl run`
@@ -160,23 +128,6 @@ pub struct Explain {
     /// An attribute of the request; may be given several times
     #[arg(long = "attr", value_name = "NAME=VALUE", value_parser = attribute)]
     pub(crate) attributes: Vec<(String, String)>,
-}
-
-impl Understanding {
-    /// Whether it is the one that holds if nothing is said.
-    pub(crate) fn is_default(&self) -> bool {
-        !self.allow_cross_namespace && self.root_namespace == ROOT_NAMESPACE
-    }
-
-    /// The same, as the controller takes it.
-    pub(crate) fn options(&self) -> controller::Options {
-        let translate = controller::translate::Options {
-            root_namespace: self.root_namespace.clone(),
-            allow_cross_namespace: self.allow_cross_namespace,
-            ..controller::translate::Options::default()
-        };
-        controller::Options { translate }
-    }
 }
 
 fn listen(text: &str) -> Result<((String, u16), SocketAddr), String> {

@@ -7,6 +7,7 @@
 mod ask;
 mod cli;
 mod explain;
+mod proxy_status;
 mod run;
 mod scaffold;
 mod validate;
@@ -35,6 +36,7 @@ pub fn main(codecs: Vec<Arc<dyn Protocol>>) -> ExitCode {
         Command::Run(run) => run::run(run, codecs),
         Command::Validate(validate) => validate::validate(&validate, &codecs),
         Command::Explain(explain) => explain::explain(explain, &codecs),
+        Command::ProxyStatus(status) => proxy_status::proxy_status(&status),
         Command::Codec(CodecCommand::New(new)) => scaffold::new(&new, &codecs),
     };
     result.unwrap_or_else(|error| {

@@ -1,17 +1,15 @@
 //! `metactl run`: a controller and a proxy in one process.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use controller::source::kubernetes::Kubernetes;
 use controller::{Controller, Running};
-use meta_proxy::app::{self, Delivery, Event};
+use meta_proxy::app::{self, Delivery};
 use meta_proxy::bootstrap::Bootstrap;
+use meta_proxy::command::{stop_on_signal, tell};
 use meta_proxy::telemetry::TRACE_LOOK_LIMIT;
 use meta_proxy::xds::Codecs;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::Run;
 
@@ -24,7 +22,7 @@ pub fn run(run: Run, codecs: Codecs) -> Result<ExitCode, String> {
         let stop = stop_on_signal().map_err(|error| format!("cannot listen for signals: {error}"))?;
         let (deliveries, delivered) = mpsc::channel(1);
         tokio::spawn(deliver(updates, acks, deliveries));
-        app::run(bootstrap(run), codecs, delivered, stop, Box::new(tell))
+        app::run(bootstrap(run), codecs, delivered, stop, Box::new(|event| tell(&event)))
             .await
             .map_err(|error| error.to_string())?;
         drop(guard);
@@ -54,26 +52,6 @@ fn bootstrap(run: Run) -> Bootstrap {
     }
 }
 
-/// Cancelled by the first SIGTERM or SIGINT.
-fn stop_on_signal() -> std::io::Result<CancellationToken> {
-    let stop = CancellationToken::new();
-    let told = stop.clone();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::spawn(async move {
-        for again in [false, true] {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if again {
-                std::process::exit(130);
-            }
-            told.cancel();
-        }
-    });
-    Ok(stop)
-}
-
 /// Carries updates to the proxy and its answers back.
 async fn deliver(
     mut updates: mpsc::Receiver<xds::Update>,
@@ -82,24 +60,12 @@ async fn deliver(
 ) {
     while let Some(update) = updates.recv().await {
         let (answer, answered) = oneshot::channel();
-        if deliveries.send(Delivery { update, answer }).await.is_err() {
+        if deliveries.send(Delivery { update, is_whole: true, answer }).await.is_err() {
             return;
         }
-        let Ok(ack) = answered.await else { return };
-        if acks.send(ack).await.is_err() {
+        let Ok(applied) = answered.await else { return };
+        if acks.send(applied.ack).await.is_err() {
             return;
         }
     }
-}
-
-/// Prints what scripts wait for.
-fn tell(event: Event) {
-    let line = match event {
-        Event::Admin(address) => format!("admin {address}"),
-        Event::Listening { host, port, address } => format!("listening {host}:{port} {address}"),
-        Event::Ready => "ready".to_owned(),
-    };
-    let mut out = std::io::stdout().lock();
-    // Whoever closed standard output does not wait for these lines.
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

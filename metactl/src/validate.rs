@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use controller::command::Understanding;
 use controller::{Controller, Loaded, Refusal};
 use meta_proxy::tls::{Fault, Files, try_out};
 use meta_proxy::xds::{Codecs, State};
 use xds::{Origin, ResourceType, Update};
 
-use crate::cli::{Understanding, Validate};
+use crate::cli::Validate;
 
 /// Prints everything there is to say; exit code 1 if something would not be in force.
 pub fn validate(validate: &Validate, codecs: &Codecs) -> Result<ExitCode, String> {

@@ -1,13 +1,14 @@
 //! The wire contract between controller and proxy: protocol buffers, type URLs and resource names.
 //!
-//! Both planes depend on this crate and on nothing else of each other. It holds no logic beyond naming: what a
-//! resource means is the controller's `translate` to write and the proxy's `convert` to read. The in-process link of
+//! Both planes depend on this crate and on nothing else of each other. It holds no logic beyond naming and carrying: what
+//! a resource means is the controller's `translate` to write and the proxy's `convert` to read. The in-process link of
 //! `metactl run` carries the very same [`Resource`] values as a stream between two processes would.
 
 pub mod generated;
 pub mod link;
 pub mod names;
 pub mod protocols;
+pub mod wire;
 
 pub use envoy_types::pb as envoy;
 pub use link::{Ack, Origin, Rejection, Resource, ResourceType, Update};

@@ -37,6 +37,11 @@ impl ResourceType {
             Self::Routes => "type.googleapis.com/metaproxy.v1.RouteConfiguration",
         }
     }
+
+    /// The type with this URL.
+    pub fn of_url(type_url: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.type_url() == type_url)
+    }
 }
 
 impl fmt::Display for ResourceType {

@@ -5,7 +5,9 @@ use std::path::Path;
 #[test]
 fn generated_code_is_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let descriptors = protox::compile(["metaproxy/v1/proxy.proto"], [root.join("proto")]).unwrap();
+    let descriptors =
+        protox::compile(["metaproxy/v1/proxy.proto", "metaproxy/v1/discovery.proto"], [root.join("proto")])
+            .unwrap();
     let out = tempfile::tempdir().unwrap();
     prost_build::Config::new()
         .out_dir(out.path())

@@ -3,12 +3,14 @@
 //! The same for every source. An object with a mistake keeps its last good version; where there is none, as at the
 //! start, what can be served of it is (see [`crate::translate`]). An object that was deleted is forgotten.
 
+mod catalogue;
 mod difference;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use xds::{Resource, ResourceType};
 
+pub use catalogue::{Audience, Catalogue, Id, Item, REMEMBERED_CHANGES_LIMIT};
 pub use difference::{Versions, difference, versions};
 
 use crate::object::{AnyObject, Key, Objects, Unread};
@@ -29,6 +31,8 @@ pub type Resources = BTreeMap<(ResourceType, String), Resource>;
 pub struct Snapshot {
     /// Everything a proxy needs.
     pub resources: Resources,
+    /// Who may see those that not everybody may see.
+    pub audiences: BTreeMap<(ResourceType, String), Audience>,
     /// What there is to say, sorted by place.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -86,7 +90,11 @@ impl Builder {
             .resources
             .into_iter()
             .map(|resource| ((resource.kind, resource.name.clone()), resource));
-        Snapshot { resources: resources.collect(), diagnostics: diagnostics.into_iter().collect() }
+        Snapshot {
+            resources: resources.collect(),
+            audiences: BTreeMap::new(),
+            diagnostics: diagnostics.into_iter().collect(),
+        }
     }
 
     fn translate(&self, objects: &BTreeMap<Key, AnyObject>, unread: &[Unread]) -> Translation {

@@ -29,6 +29,10 @@ use super::transport;
 /// Name of our filter in a listener.
 const FILTER: &str = "metaproxy.v1.MetaProxy";
 
+/// Raised when the same model is written in another way: versions hash the model, and a proxy that comes back after an
+/// upgrade is told only what has another version.
+const FORM: u32 = 1;
+
 fn resource<T: Hash, M: Message + Name>(
     kind: ResourceType,
     name: String,
@@ -36,6 +40,7 @@ fn resource<T: Hash, M: Message + Name>(
     message: &M,
 ) -> Resource {
     let mut hasher = Xxh3::new();
+    FORM.hash(&mut hasher);
     traced.value.hash(&mut hasher);
     let version = format!("{:016x}", hasher.digest());
     Resource { origins: Arc::from(traced.origins.as_slice()), ..Resource::new(kind, name, version, message) }
@@ -189,7 +194,7 @@ pub(crate) fn cluster(traced: &Traced<Cluster>) -> Resource {
     let discovery_type = match discovery {
         Discovery::Assigned => {
             message.eds_cluster_config =
-                Some(EdsClusterConfig { service_name: name.clone(), ..Default::default() });
+                Some(EdsClusterConfig { service_name: name.clone(), eds_config: Some(same_stream()) });
             DiscoveryType::Eds
         }
         Discovery::Dns(names) => {
@@ -200,6 +205,16 @@ pub(crate) fn cluster(traced: &Traced<Cluster>) -> Resource {
     };
     message.cluster_discovery_type = Some(ClusterDiscoveryType::Type(discovery_type.into()));
     resource(ResourceType::Cluster, name.clone(), traced, &message)
+}
+
+/// Endpoints come by the stream that their cluster came by. Envoy wants to be told so.
+fn same_stream() -> core::ConfigSource {
+    let ads = core::config_source::ConfigSourceSpecifier::Ads(core::AggregatedConfigSource {});
+    core::ConfigSource {
+        config_source_specifier: Some(ads),
+        resource_api_version: core::ApiVersion::V3.into(),
+        ..Default::default()
+    }
 }
 
 /// How an endpoint is chosen, and the attribute that is hashed, if one is.

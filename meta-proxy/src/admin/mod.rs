@@ -24,6 +24,7 @@ use axum::routing::get;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 use crate::xds::State;
+use crate::xds::ads::Contact;
 
 use standing::Standings;
 
@@ -36,20 +37,22 @@ pub struct Published {
     pub snapshot: Arc<Snapshot>,
     /// Where listeners are bound, or why they are not.
     pub addresses: BTreeMap<String, Result<SocketAddr, String>>,
-    /// Whether a first update has come.
+    /// Whether everything that its resources name has come once.
     pub has_update: bool,
 }
 
 /// What the admin port shows.
 pub struct Overview {
     telemetry: Arc<Telemetry>,
+    /// Whether a controller is there; `None`: none is needed.
+    contact: Option<Arc<Contact>>,
     now: Mutex<(Arc<Published>, bool)>,
 }
 
 impl Overview {
     /// Nothing is in force yet.
-    pub fn new(telemetry: Arc<Telemetry>) -> Self {
-        Self { telemetry, now: Mutex::default() }
+    pub fn new(telemetry: Arc<Telemetry>, contact: Option<Arc<Contact>>) -> Self {
+        Self { telemetry, contact, now: Mutex::default() }
     }
 
     /// Shows `published` from now on.
@@ -60,6 +63,13 @@ impl Overview {
     /// Says from now on that the proxy is not ready because it drains.
     pub fn set_draining(&self) {
         self.lock().1 = true;
+    }
+
+    /// Tells whoever asks controllers that what was refused is in force, and may name others.
+    pub fn mended(&self) {
+        if let Some(contact) = &self.contact {
+            contact.mended();
+        }
     }
 
     /// Waits until the access log is written. To be called when nothing is served any more.
@@ -86,7 +96,8 @@ impl Overview {
             missing.push("draining".to_owned());
         }
         if !published.has_update {
-            missing.push("no configuration has arrived".to_owned());
+            let waits = self.contact.as_ref().map(|contact| format!(": {}", contact.words()));
+            missing.push(format!("no configuration has arrived{}", waits.unwrap_or_default()));
         }
         for (name, address) in &published.addresses {
             if let Err(error) = address {
@@ -141,7 +152,8 @@ async fn ready(Extract(overview): Shown) -> Response {
 
 async fn metrics(Extract(overview): Shown) -> Response {
     let judged = health::judged(&overview.snapshot());
-    match overview.telemetry.exposition(judged) {
+    let control = overview.contact.as_ref().map(|contact| contact.figures());
+    match overview.telemetry.exposition(judged, control) {
         Ok(body) => {
             ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], body)
                 .into_response()

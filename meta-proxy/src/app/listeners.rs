@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -34,6 +35,8 @@ pub struct Listeners {
 struct Bound {
     wanted: SocketAddr,
     address: SocketAddr,
+    /// Opens it; `None`: it is open.
+    open: Option<oneshot::Sender<()>>,
     accepting: JoinHandle<()>,
 }
 
@@ -41,6 +44,19 @@ impl Listeners {
     /// None yet; each will accept up to `cap` connections.
     pub fn new(cap: usize, telemetry: Arc<Telemetry>) -> Self {
         Self { bound: BTreeMap::new(), unbound: BTreeMap::new(), cap, telemetry }
+    }
+
+    /// Accepts connections on all that are bound.
+    pub fn open(&mut self) {
+        for open in self.bound.values_mut().filter_map(|bound| bound.open.take()) {
+            // It may have been closed meanwhile.
+            let _ = open.send(());
+        }
+    }
+
+    /// Whether it accepts connections.
+    pub fn is_open(&self, name: &str) -> bool {
+        self.bound.get(name).is_some_and(|bound| bound.open.is_none())
     }
 
     /// Where each is bound.
@@ -84,7 +100,7 @@ impl Listeners {
         }
     }
 
-    /// Binds a listener and starts to accept its connections.
+    /// Binds a listener. Its connections wait until it is opened.
     pub fn bind(
         &mut self,
         spec: &ListenerSpec,
@@ -107,8 +123,14 @@ impl Listeners {
         self.unbound.remove(name);
         let listener: Arc<str> = name.as_str().into();
         let series = self.telemetry.listener(ACCEPTOR, listener.clone());
-        let accepting = tokio::spawn(accept(socket, listener, workers.dealer(), (self.cap, series)));
-        self.bound.insert(name.clone(), Bound { wanted, address, accepting });
+        let (open, opened) = oneshot::channel();
+        let accept = accept(socket, listener, workers.dealer(), (self.cap, series));
+        let accepting = tokio::spawn(async move {
+            if opened.await.is_ok() {
+                accept.await;
+            }
+        });
+        self.bound.insert(name.clone(), Bound { wanted, address, open: Some(open), accepting });
         Ok(address)
     }
 }

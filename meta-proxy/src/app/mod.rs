@@ -15,8 +15,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::xds::{Ack, Rejection, ResourceType, Update};
-use tokio::sync::{mpsc, oneshot};
+use ::xds::{Rejection, ResourceType, Update};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +26,8 @@ use crate::model::Service;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{AccessLog, Telemetry};
 use crate::tls::{Certificate, Files};
-use crate::xds::{Codecs, State};
+use crate::xds::ads::{self, Contact};
+use crate::xds::{Applied, Codecs, State};
 
 use dns::Resolver;
 use listeners::Listeners;
@@ -35,19 +36,12 @@ use publish::publish;
 use workers::Workers;
 
 pub use crate::admin::Overview;
+pub use crate::xds::Delivery;
 
 /// How often a listener that could not be bound is tried again.
 const BIND_AGAIN: Duration = Duration::from_secs(1);
 /// How often the files of certificates and keys are looked at.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-
-/// An update on its way to a proxy in the same process, and where its answer goes.
-pub struct Delivery {
-    /// What changed.
-    pub update: Update,
-    /// Answered once the update is in force.
-    pub answer: oneshot::Sender<Ack>,
-}
 
 /// What a proxy tells the one who started it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,44 +90,41 @@ struct Proxy {
     tell: Box<dyn Fn(Event)>,
     /// The services that it was told of, and where they are bound.
     told: BTreeSet<(String, u16, SocketAddr)>,
-    has_update: bool,
+    /// Whether everything that its resources name has come once.
+    is_whole: bool,
+    /// Whether new listeners are opened now, or wait for what they name.
+    opens: bool,
     is_ready: bool,
+}
+
+/// Runs a proxy that its controllers tell, until `stop` is cancelled and what was under way has ended, or its time to
+/// drain is over.
+pub async fn run_by_controllers(
+    bootstrap: Bootstrap,
+    options: ads::Options,
+    codecs: Codecs,
+    stop: CancellationToken,
+    tell: Box<dyn Fn(Event)>,
+) -> Result<(), StartError> {
+    let contact = Arc::new(Contact::default());
+    let (proxy, resolved) = Proxy::start(bootstrap, codecs, tell, Some(Arc::clone(&contact))).await?;
+    let (deliveries, delivered) = mpsc::channel(1);
+    let client = tokio::spawn(ads::run(options, deliveries, contact));
+    proxy.serve(delivered, resolved, stop).await;
+    client.abort();
+    Ok(())
 }
 
 /// Runs a proxy until `stop` is cancelled and what was under way has ended, or its time to drain is over.
 pub async fn run(
     bootstrap: Bootstrap,
     codecs: Codecs,
-    mut deliveries: mpsc::Receiver<Delivery>,
+    deliveries: mpsc::Receiver<Delivery>,
     stop: CancellationToken,
     tell: Box<dyn Fn(Event)>,
 ) -> Result<(), StartError> {
-    let (mut proxy, mut resolved) = Proxy::start(bootstrap, codecs, tell).await?;
-    let mut bind_again = interval(BIND_AGAIN);
-    bind_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut look_again = interval(LOOK_AGAIN);
-    look_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            Some(delivery) = deliveries.recv() => {
-                let ack = proxy.apply(&delivery.update).await;
-                let _ = delivery.answer.send(ack);
-            }
-            Some(found) = resolved.recv() => {
-                if proxy.resolver.keep(found) {
-                    proxy.put_in_force().await;
-                }
-            }
-            _ = bind_again.tick() => if proxy.listeners.has_unbound() {
-                proxy.bind();
-            },
-            _ = look_again.tick() => if proxy.look_at_files() {
-                proxy.put_in_force().await;
-            },
-        }
-    }
-    proxy.drain().await;
+    let (proxy, resolved) = Proxy::start(bootstrap, codecs, tell, None).await?;
+    proxy.serve(deliveries, resolved, stop).await;
     Ok(())
 }
 
@@ -142,6 +133,7 @@ impl Proxy {
         bootstrap: Bootstrap,
         codecs: Codecs,
         tell: Box<dyn Fn(Event)>,
+        contact: Option<Arc<Contact>>,
     ) -> Result<(Self, mpsc::Receiver<dns::Found>), StartError> {
         let failed = |what: &str| {
             let what = what.to_owned();
@@ -154,7 +146,7 @@ impl Proxy {
         let access_log = bootstrap.access_log.as_ref().map(open).transpose()?;
         let telemetry = Arc::new(Telemetry::new(access_log));
         let workers = Workers::start(&bootstrap, &telemetry).map_err(failed("a worker's thread"))?;
-        let overview = Arc::new(Overview::new(telemetry.clone()));
+        let overview = Arc::new(Overview::new(telemetry.clone(), contact));
         if let Some(address) = bootstrap.admin {
             let what = format!("the admin port {address}");
             let bound = admin::serve(address, overview.clone()).await.map_err(failed(&what))?;
@@ -176,17 +168,54 @@ impl Proxy {
             overview,
             tell,
             told: BTreeSet::new(),
-            has_update: false,
+            is_whole: false,
+            opens: false,
             is_ready: false,
         };
         Ok((proxy, found))
     }
 
+    /// Serves until `stop` is cancelled, and then what is under way.
+    async fn serve(
+        mut self,
+        mut deliveries: mpsc::Receiver<Delivery>,
+        mut resolved: mpsc::Receiver<dns::Found>,
+        stop: CancellationToken,
+    ) {
+        let mut bind_again = interval(BIND_AGAIN);
+        bind_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look_again = interval(LOOK_AGAIN);
+        look_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(delivery) = deliveries.recv() => {
+                    let applied = self.apply(&delivery.update, delivery.is_whole).await;
+                    let _ = delivery.answer.send(applied);
+                }
+                Some(found) = resolved.recv() => {
+                    if self.resolver.keep(found) {
+                        self.put_in_force().await;
+                    }
+                }
+                _ = bind_again.tick() => if self.listeners.has_unbound() {
+                    self.bind();
+                },
+                _ = look_again.tick() => if self.look_at_files() {
+                    self.put_in_force().await;
+                    self.overview.mended();
+                },
+            }
+        }
+        self.drain().await;
+    }
+
     /// Puts an update in force and tells what of it is not.
-    async fn apply(&mut self, update: &Update) -> Ack {
+    async fn apply(&mut self, update: &Update, is_whole: bool) -> Applied {
         let mut ack = self.state.apply(update, &self.codecs, &mut self.files);
         self.resolver.follow(&self.state);
-        self.has_update = true;
+        self.is_whole |= is_whole;
+        self.opens = is_whole;
         let unbound = self.put_in_force().await;
         for (name, error) in unbound {
             let is_new =
@@ -199,13 +228,13 @@ impl Proxy {
         for rejection in &ack.rejected {
             tracing::debug!(%rejection, "refused");
         }
-        ack
+        Applied { ack, references: self.state.references() }
     }
 
     /// Publishes what is known now. Returns the listeners that could not be bound.
     async fn put_in_force(&mut self) -> Vec<(String, String)> {
         let snapshot = publish(&self.state, &self.resolver, &self.overview.snapshot());
-        self.overview.set(published(&self.state, &snapshot, self.listeners.addresses()));
+        self.show(&snapshot);
         self.listeners.retain(&snapshot);
         self.workers.apply(&snapshot).await;
         self.bind()
@@ -223,9 +252,16 @@ impl Proxy {
                 failed.push((spec.model.name.clone(), error));
             }
         }
+        if self.opens {
+            self.listeners.open();
+        }
         self.announce(&snapshot);
-        self.overview.set(published(&self.state, &snapshot, self.listeners.addresses()));
+        self.show(&snapshot);
         failed
+    }
+
+    fn show(&self, snapshot: &Arc<Snapshot>) {
+        self.overview.set(published(&self.state, snapshot, self.listeners.addresses(), self.is_whole));
     }
 
     /// Tells what has become reachable.
@@ -234,6 +270,9 @@ impl Proxy {
         let addresses = self.listeners.addresses();
         for spec in snapshot.listeners.values() {
             let Some(Ok(address)) = addresses.get(&spec.model.name) else { continue };
+            if !self.listeners.is_open(&spec.model.name) {
+                continue;
+            }
             let place = |service: &Service| (service.host.clone(), spec.model.address.port(), *address);
             reachable.extend(spec.model.services.iter().map(place));
         }
@@ -241,7 +280,7 @@ impl Proxy {
             (self.tell)(Event::Listening { host: host.clone(), port: *port, address: *address });
         }
         self.told = reachable;
-        if self.has_update && !self.is_ready && !self.listeners.has_unbound() {
+        if self.is_whole && !self.is_ready && !self.listeners.has_unbound() {
             self.is_ready = true;
             self.warn_of_unknown_services();
             (self.tell)(Event::Ready);

@@ -13,6 +13,7 @@ pub fn published(
     state: &State,
     snapshot: &Arc<Snapshot>,
     addresses: BTreeMap<String, Result<SocketAddr, String>>,
+    is_whole: bool,
 ) -> Published {
-    Published { state: state.clone(), snapshot: snapshot.clone(), addresses, has_update: true }
+    Published { state: state.clone(), snapshot: snapshot.clone(), addresses, has_update: is_whole }
 }

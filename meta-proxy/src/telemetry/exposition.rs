@@ -102,18 +102,38 @@ const WORKER: &[(&str, &str, Read<WorkerSeries>)] = &[
     }),
 ];
 
+/// What is known of the controllers of a proxy that has some.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Control {
+    /// Whether there is a stream.
+    pub is_connected: bool,
+    /// Seconds since there was one.
+    pub staleness: f64,
+    /// Streams begun.
+    pub streams: u64,
+    /// Responses put in force.
+    pub updates: u64,
+    /// Resources refused.
+    pub refused: u64,
+}
+
 impl Telemetry {
-    /// Everything, in the text format of `OpenMetrics` 1.0. How endpoints stand is known elsewhere.
-    pub fn exposition(self: &Arc<Self>, judged: Vec<Judged>) -> Result<String, fmt::Error> {
+    /// Everything, in the text format of `OpenMetrics` 1.0. How endpoints stand is known elsewhere, and so is `control`, which
+    /// is there if the proxy has controllers.
+    pub fn exposition(
+        self: &Arc<Self>,
+        judged: Vec<Judged>,
+        control: Option<Control>,
+    ) -> Result<String, fmt::Error> {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Exposition(self.clone(), judged)));
+        registry.register_collector(Box::new(Exposition(self.clone(), judged, control)));
         let mut body = String::new();
         text::encode(&mut body, &registry)?;
         Ok(body)
     }
 }
 
-struct Exposition(Arc<Telemetry>, Vec<Judged>);
+struct Exposition(Arc<Telemetry>, Vec<Judged>, Option<Control>);
 
 impl fmt::Debug for Exposition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,7 +150,26 @@ impl Collector for Exposition {
         self.endpoints(&mut encoder)?;
         self.judged(&mut encoder)?;
         self.workers(&mut encoder)?;
-        self.tls(&mut encoder)
+        self.tls(&mut encoder)?;
+        self.2.map_or(Ok(()), |control| control.encode(&mut encoder))
+    }
+}
+
+impl Control {
+    fn encode(self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let figures = [
+            ("meta_proxy_control_connected", "1: a controller is there", self.is_connected.into(), false),
+            ("meta_proxy_control_streams", "Streams begun", self.streams, true),
+            ("meta_proxy_control_updates", "Responses put in force", self.updates, true),
+            ("meta_proxy_control_refused", "Resources refused", self.refused, true),
+        ];
+        for (name, help, value, grows) in figures {
+            count_of(value, grows).encode(encoder.encode_descriptor(name, help, None, kind(grows))?)?;
+        }
+        let help = "Seconds since a controller was there";
+        let name = "meta_proxy_control_staleness_seconds";
+        let mut encoder = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        encoder.encode_gauge(&self.staleness)
     }
 }
 

@@ -11,7 +11,7 @@ mod standing;
 mod trace;
 
 pub use access_log::{AccessLog, LogEntry, LogTarget, TRACE_LOOK_LIMIT};
-pub use exposition::{Judged, JudgedEndpoint};
+pub use exposition::{Control, Judged, JudgedEndpoint};
 pub use registry::{EndpointKey, ListenerKey, RequestKey, Telemetry};
 pub use series::{Counter, EndpointSeries, ListenerSeries, Outcome, RequestSeries, TlsSeries, WorkerSeries};
 pub use standing::{Learned, Standing};

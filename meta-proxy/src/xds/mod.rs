@@ -3,10 +3,13 @@
 //! `convert` turns one resource into the proxy's own words and is the only place where configuration is validated;
 //! [`State`] holds the last good version of each resource. A resource that is refused changes nothing: its last good
 //! version stays, all others of its update apply. Nothing here serves a request; `snapshot` reads the state and joins
-//! it into what is served.
+//! it into what is served. Resources come by [`Delivery`], from a controller in the same process or, by [`ads`], from
+//! another one.
 
+pub mod ads;
 mod codecs;
 mod convert;
+mod delivery;
 #[cfg(test)]
 mod fixtures;
 mod misfits;
@@ -23,5 +26,6 @@ pub use convert::{
     MUTATION_VALUE_LIMIT, MUTATIONS_PER_ROUTE_LIMIT, OPTIONS_DEPTH_LIMIT, PATH_LIMIT, ROUTES_LIMIT,
     SERVICES_LIMIT, SHORTEST_CHECK_INTERVAL, SUBJECT_NAMES_LIMIT,
 };
+pub use delivery::{Applied, Delivery, References};
 pub use resources::{Cluster, Entry, Listener, Refused, Routes};
 pub use state::State;

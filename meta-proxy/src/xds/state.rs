@@ -9,7 +9,7 @@ use crate::model;
 use crate::route::Table;
 use crate::tls::Files;
 use crate::xds::convert::{Converted, convert};
-use crate::xds::{Cluster, Codecs, Entry, Listener, Refused, Routes, misfits};
+use crate::xds::{Cluster, Codecs, Entry, Listener, References, Refused, Routes, misfits};
 
 /// Resources refused for their files that are tried again at a time.
 const RETRIES: usize = 64;
@@ -58,7 +58,7 @@ impl State {
             }
         }
         self.compile_tables();
-        rejected.extend(self.judge_routes());
+        rejected.extend(self.judge_routes(update));
         Ack { rejected }
     }
 
@@ -83,20 +83,25 @@ impl State {
         }
         if !mended.is_empty() {
             self.compile_tables();
-            self.judge_routes();
+            self.judge_routes(&Update::default());
         }
         mended
     }
 
     /// Sees to it that routes which ask for what a codec cannot do say so instead of serving, and tells those that have
-    /// become so.
-    fn judge_routes(&mut self) -> Vec<Rejection> {
+    /// become so, or were told once more.
+    fn judge_routes(&mut self, update: &Update) -> Vec<Rejection> {
         let misfits = misfits::misfits(&self.listeners, &self.clusters, &self.routes);
         for (name, entry) in &mut self.routes {
             let of_these: Vec<_> = misfits.iter().filter(|misfit| misfit.name == *name).collect();
             misfits::serve_without(&mut entry.value, &of_these);
         }
-        let fresh = misfits.iter().filter(|misfit| !self.misfits.contains(misfit)).cloned().collect();
+        let is_told = |misfit: &Rejection| {
+            let is_it = |one: &Resource| one.kind == misfit.kind && one.name == misfit.name;
+            update.changed.iter().any(is_it)
+        };
+        let is_fresh = |misfit: &&Rejection| !self.misfits.contains(misfit) || is_told(misfit);
+        let fresh = misfits.iter().filter(is_fresh).cloned().collect();
         self.misfits = misfits;
         fresh
     }
@@ -162,6 +167,19 @@ impl State {
     /// All assignments of endpoints, by name.
     pub fn endpoints(&self) -> impl ExactSizeIterator<Item = &Entry<Arc<model::Endpoints>>> {
         self.endpoints.values()
+    }
+
+    /// What resources in force name of others.
+    pub fn references(&self) -> References {
+        let assigned = |entry: &Entry<Cluster>| match &entry.value.model.discovery {
+            model::Discovery::Assigned(name) => Some(name.clone()),
+            model::Discovery::Dns(_) => None,
+        };
+        let services = self.listeners.values().flat_map(|entry| &entry.value.model.services);
+        References {
+            endpoints: self.clusters.values().filter_map(assigned).collect(),
+            routes: services.map(|service| service.routes.clone()).collect(),
+        }
     }
 
     /// The newest versions that were refused, by type and name. Gone once a good version comes or the resource is

@@ -299,3 +299,56 @@ impl ::prost::Name for HealthCheck {
 const NAME: &'static str = "HealthCheck";
 const PACKAGE: &'static str = "metaproxy.v1";
 fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.HealthCheck".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.HealthCheck".into() }}
+/// Stands in the metadata of a delta response's resource, under the key `metaproxy.v1`. Other clients ignore it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Origins {
+    /// For route configurations one per route, in order.
+    #[prost(message, repeated, tag = "1")]
+    pub origins: ::prost::alloc::vec::Vec<Origin>,
+}
+impl ::prost::Name for Origins {
+const NAME: &'static str = "Origins";
+const PACKAGE: &'static str = "metaproxy.v1";
+fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.Origins".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.Origins".into() }}
+/// The object that a resource, or a part of it, was built from.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Origin {
+    /// Such as `MetaRouter`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// Empty for kinds of cluster scope.
+    #[prost(string, tag = "2")]
+    pub namespace: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    /// Empty: it came from an API server.
+    #[prost(string, tag = "4")]
+    pub file: ::prost::alloc::string::String,
+    /// Counted from 1.
+    #[prost(uint32, tag = "5")]
+    pub line: u32,
+}
+impl ::prost::Name for Origin {
+const NAME: &'static str = "Origin";
+const PACKAGE: &'static str = "metaproxy.v1";
+fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.Origin".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.Origin".into() }}
+/// One detail of a NACK's error_detail: a resource that is refused, and where its mistake is. What the response holds
+/// beside it is in force.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Refusal {
+    /// Type URL of the resource; it may be another one than the response's, since resources depend on each other.
+    #[prost(string, tag = "1")]
+    pub type_url: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// Path inside the message, such as `routes\[2\].attributes\[0\].regex`.
+    #[prost(string, tag = "3")]
+    pub field: ::prost::alloc::string::String,
+    /// What is wrong, and what would be right.
+    #[prost(string, tag = "4")]
+    pub message: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Refusal {
+const NAME: &'static str = "Refusal";
+const PACKAGE: &'static str = "metaproxy.v1";
+fn full_name() -> ::prost::alloc::string::String { "metaproxy.v1.Refusal".into() }fn type_url() -> ::prost::alloc::string::String { "type.googleapis.com/metaproxy.v1.Refusal".into() }}

@@ -1,10 +1,17 @@
-//! What a proxy is told before it has any configuration: its own size, addresses and limits.
+//! What a proxy is told before it has any configuration: its own size, addresses and limits, and its controllers.
+//!
+//! As a library, a proxy is given a [`Bootstrap`]. As a process of its own it reads one from `flags` and perhaps a file,
+//! and reports every mistake at once.
+
+mod flags;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::telemetry::{LogTarget, TRACE_LOOK_LIMIT};
+
+pub use flags::{FILE_LIMIT, Flags};
 
 /// How a proxy is started.
 #[derive(Debug, Clone, PartialEq, Eq)]

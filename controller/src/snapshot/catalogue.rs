@@ -1,0 +1,227 @@
+//! The resources of the moment as all who deliver them share them: each once, with what has changed lately.
+//!
+//! A stream that follows along looks only at what changed since it looked last, so that the cost of a change does not
+//! grow with what did not.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use prost::Message;
+use xds::{Resource, ResourceType};
+
+use super::Snapshot;
+
+/// Changes that a catalogue remembers, in resources; who was away for longer compares everything.
+pub const REMEMBERED_CHANGES_LIMIT: usize = 20_000;
+
+/// Type and name of a resource.
+pub type Id = (ResourceType, Arc<str>);
+
+/// Who may see a resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audience {
+    /// Proxies that stand in one of these namespaces; `None`: all.
+    pub namespaces: Option<BTreeSet<String>>,
+    /// Proxies of one of these roles; `None`: all.
+    pub roles: Option<BTreeSet<String>>,
+}
+
+impl Audience {
+    /// Whether a proxy in `namespace` with this role belongs to it.
+    pub fn includes(&self, namespace: &str, role: &str) -> bool {
+        self.namespaces.as_ref().is_none_or(|all| all.contains(namespace))
+            && self.roles.as_ref().is_none_or(|all| all.contains(role))
+    }
+}
+
+/// A resource and who may see it.
+#[derive(Debug, PartialEq)]
+pub struct Item {
+    /// The resource.
+    pub resource: Resource,
+    /// Who may see it; `None`: everybody.
+    pub audience: Option<Audience>,
+    /// Bytes that it takes in a response, about.
+    pub size: usize,
+}
+
+impl Item {
+    /// Bytes of a response beside a resource's name, version and body.
+    const OVERHEAD: usize = 32;
+    /// Bytes of an origin, about.
+    const ORIGIN: usize = 128;
+
+    fn new(resource: Resource, audience: Option<Audience>) -> Self {
+        let size = resource.name.len()
+            + resource.version.len()
+            + resource.body.encoded_len()
+            + resource.origins.len() * Self::ORIGIN
+            + Self::OVERHEAD;
+        Self { resource, audience, size }
+    }
+
+    fn says_the_same(&self, other: &Self) -> bool {
+        self.resource.version == other.resource.version && self.audience == other.audience
+    }
+}
+
+type Items = BTreeMap<Arc<str>, Arc<Item>>;
+
+/// All resources of a moment.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    generation: u64,
+    has_audiences: bool,
+    items: [Items; ResourceType::ALL.len()],
+    /// What each of the last generations changed, oldest first.
+    steps: VecDeque<Arc<BTreeSet<Id>>>,
+}
+
+impl Catalogue {
+    /// Counts changes; the same number means that nothing has changed.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The resources of a type, by name.
+    pub fn items(&self, kind: ResourceType) -> &Items {
+        &self.items[kind as usize]
+    }
+
+    /// One resource.
+    pub fn get(&self, kind: ResourceType, name: &str) -> Option<&Arc<Item>> {
+        self.items[kind as usize].get(name)
+    }
+
+    /// Whether there is something that not everybody may see.
+    pub fn has_audiences(&self) -> bool {
+        self.has_audiences
+    }
+
+    /// All resources in delivery order.
+    pub fn resources(&self) -> impl Iterator<Item = &Resource> {
+        self.items.iter().flat_map(BTreeMap::values).map(|item| &item.resource)
+    }
+
+    /// The one that follows, in which all that did not change is shared with this one.
+    #[must_use]
+    pub fn next(&self, snapshot: Snapshot) -> Self {
+        let mut next = Self {
+            generation: self.generation,
+            has_audiences: !snapshot.audiences.is_empty(),
+            items: Default::default(),
+            steps: self.steps.clone(),
+        };
+        let mut changed = BTreeSet::new();
+        let mut audiences = snapshot.audiences;
+        for (key, resource) in snapshot.resources {
+            let audience = audiences.remove(&key);
+            let (kind, name) = key;
+            let item = Item::new(resource, audience);
+            let old = self.items(kind).get_key_value(name.as_str());
+            let name = old.map_or_else(|| Arc::from(name), |(name, _)| Arc::clone(name));
+            let item = match old {
+                Some((_, old)) if **old == item => Arc::clone(old),
+                Some((_, old)) if old.says_the_same(&item) => Arc::new(item),
+                _ => {
+                    changed.insert((kind, Arc::clone(&name)));
+                    Arc::new(item)
+                }
+            };
+            next.items[kind as usize].insert(name, item);
+        }
+        for kind in ResourceType::ALL {
+            let gone = self.items(kind).keys().filter(|name| !next.items(kind).contains_key(*name));
+            changed.extend(gone.map(|name| (kind, Arc::clone(name))));
+        }
+        if !changed.is_empty() {
+            next.generation += 1;
+            next.steps.push_back(Arc::new(changed));
+            let mut remembered: usize = next.steps.iter().map(|step| step.len()).sum();
+            while remembered > REMEMBERED_CHANGES_LIMIT {
+                let Some(oldest) = next.steps.pop_front() else { break };
+                remembered -= oldest.len();
+            }
+        }
+        next
+    }
+
+    /// What has changed since `generation`, of an earlier catalogue of the same row: each resource once. `None`: that
+    /// is too long ago.
+    pub fn changed_since(&self, generation: u64) -> Option<BTreeSet<&Id>> {
+        let behind = usize::try_from(self.generation.saturating_sub(generation)).ok()?;
+        let first = self.steps.len().checked_sub(behind)?;
+        Some(self.steps.range(first..).flat_map(|step| step.iter()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(resources: &[(&str, &str)]) -> Snapshot {
+        let resource = |(name, version): &(&str, &str)| {
+            let body = xds::v1::Mirror { cluster: (*version).to_owned(), ..Default::default() };
+            let kind = ResourceType::Cluster;
+            let resource = Resource::new(kind, (*name).to_owned(), (*version).to_owned(), &body);
+            ((kind, (*name).to_owned()), resource)
+        };
+        Snapshot { resources: resources.iter().map(resource).collect(), ..Snapshot::default() }
+    }
+
+    fn names(changed: Option<BTreeSet<&Id>>) -> Option<Vec<String>> {
+        changed.map(|all| all.into_iter().map(|(_, name)| name.to_string()).collect())
+    }
+
+    #[test]
+    fn what_did_not_change_is_shared_and_what_did_is_remembered() {
+        let first = Catalogue::default().next(snapshot(&[("a", "1"), ("b", "1")]));
+        let second = first.next(snapshot(&[("a", "1"), ("b", "2"), ("c", "1")]));
+        let item =
+            |catalogue: &Catalogue, name| Arc::clone(catalogue.get(ResourceType::Cluster, name).unwrap());
+        assert!(Arc::ptr_eq(&item(&first, "a"), &item(&second, "a")));
+        assert_eq!(
+            names(second.changed_since(first.generation())),
+            Some(vec!["b".to_owned(), "c".to_owned()])
+        );
+        let third = second.next(snapshot(&[("b", "1")]));
+        let all = ["a", "b", "c"].map(str::to_owned).to_vec();
+        assert_eq!(names(third.changed_since(first.generation())), Some(all));
+        assert_eq!(names(third.changed_since(third.generation())), Some(vec![]));
+        assert_eq!(third.next(snapshot(&[("b", "1")])).generation(), third.generation(), "nothing changed");
+    }
+
+    #[test]
+    fn another_audience_is_a_change_and_another_origin_is_none() {
+        let first = Catalogue::default().next(snapshot(&[("a", "1")]));
+        let key = (ResourceType::Cluster, "a".to_owned());
+        let mut moved = snapshot(&[("a", "1")]);
+        let origin = xds::Origin {
+            kind: "MetaRouter".to_owned(),
+            namespace: "shop".to_owned(),
+            name: "r".to_owned(),
+            source: None,
+        };
+        moved.resources.get_mut(&key).unwrap().origins = Arc::new([origin]);
+        let moved = first.next(moved);
+        assert_eq!(moved.generation(), first.generation());
+        assert_eq!(moved.get(ResourceType::Cluster, "a").unwrap().resource.origins.len(), 1);
+        let mut hidden = snapshot(&[("a", "1")]);
+        let shop = Audience { namespaces: Some(BTreeSet::from(["shop".to_owned()])), roles: None };
+        hidden.audiences.insert(key, shop.clone());
+        assert_eq!(first.next(hidden).generation(), first.generation() + 1);
+        assert!(shop.includes("shop", "gateway") && !shop.includes("mall", "gateway"));
+    }
+
+    #[test]
+    fn who_was_away_for_too_long_compares_everything() {
+        let mut catalogue = Catalogue::default();
+        let many: Vec<_> = (0..REMEMBERED_CHANGES_LIMIT / 2).map(|number| number.to_string()).collect();
+        for version in ["1", "2", "3"] {
+            let all: Vec<_> = many.iter().map(|name| (name.as_str(), version)).collect();
+            catalogue = catalogue.next(snapshot(&all));
+        }
+        assert!(catalogue.changed_since(0).is_none());
+        assert_eq!(catalogue.changed_since(1).unwrap().len(), many.len());
+    }
+}

@@ -1,0 +1,320 @@
+//! Streams to controllers, one after the other, for as long as the proxy lives.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::xds::envoy::envoy::config::core::v3::Node;
+use ::xds::envoy::envoy::service::discovery::v3::DeltaDiscoveryRequest;
+use ::xds::envoy::envoy::service::discovery::v3::DeltaDiscoveryResponse;
+use ::xds::envoy::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
+use ::xds::envoy::google::protobuf::value::Kind;
+use ::xds::envoy::google::protobuf::{Struct, Value};
+use ::xds::envoy::google::rpc;
+use ::xds::{ResourceType, Update};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+
+use super::back_off::BackOff;
+use super::subscriber::{Follow, Subscriber};
+use super::{Contact, Options, Tls, file};
+use crate::xds::{Applied, Delivery};
+
+/// Bytes of a response.
+pub const RESPONSE_LIMIT: usize = 64 << 20;
+/// How long a connection to a controller may take.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// How often a quiet connection is asked whether it lives, and how long it may take to answer.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PONG_WITHIN: Duration = Duration::from_secs(10);
+/// Requests that wait to be written.
+const WAITING_REQUESTS: usize = 16;
+/// How long resources must stay as they are before they are written to the file.
+const SAVE_AFTER: Duration = Duration::from_millis(200);
+
+/// Why a stream is over.
+enum Over {
+    /// The proxy takes nothing any more.
+    Stopped,
+    /// The stream broke.
+    Broken(String),
+}
+
+/// Keeps the proxy told by its controllers, until it takes no more.
+pub async fn run(options: Options, deliveries: mpsc::Sender<Delivery>, contact: Arc<Contact>) {
+    let mut client = Client {
+        deliveries,
+        contact,
+        subscriber: Subscriber::default(),
+        state: options.state.clone(),
+        told_whole: false,
+        save_at: None,
+    };
+    client.restore().await;
+    let mut back_off = BackOff::new(options.seed);
+    for controller in options.controllers.iter().cycle() {
+        client.contact.tries(controller);
+        let heard = client.contact.updates();
+        match client.talk(controller, &options).await {
+            Over::Stopped => return,
+            Over::Broken(error) => {
+                tracing::info!(controller, error, "no stream to the controller");
+                client.contact.lost(controller, &error);
+            }
+        }
+        if client.contact.updates() > heard {
+            back_off.reset();
+        }
+        client.save().await;
+        sleep(back_off.pause()).await;
+    }
+}
+
+struct Client {
+    deliveries: mpsc::Sender<Delivery>,
+    contact: Arc<Contact>,
+    subscriber: Subscriber,
+    state: Option<PathBuf>,
+    /// Whether the proxy was told last that it has everything.
+    told_whole: bool,
+    /// When the file is to be written, if it is behind.
+    save_at: Option<Instant>,
+}
+
+impl Client {
+    /// Puts the last good resources in force, if there are any.
+    async fn restore(&mut self) {
+        let Some(path) = self.state.clone() else { return };
+        let resources = match file::read(&path) {
+            Ok(Some(resources)) => resources,
+            Ok(None) => return,
+            Err(error) => {
+                let path = path.display();
+                tracing::warn!(%path, "the file of last good resources is not used: it {error}");
+                return;
+            }
+        };
+        tracing::info!(resources = resources.len(), path = %path.display(), "begins with the last good resources");
+        let update = Update { changed: resources, removed: Vec::new() };
+        if let Some(applied) = self.deliver(update.clone(), true).await {
+            for rejection in &applied.ack.rejected {
+                tracing::warn!("of the last good resources, one is refused: {rejection}");
+            }
+            self.subscriber.restore(&update, &applied);
+        }
+    }
+
+    /// Follows one controller until the stream breaks.
+    async fn talk(&mut self, controller: &str, options: &Options) -> Over {
+        // Sent before the stream begins: some controllers say nothing, not even that it has, before they are asked.
+        let mut first = self.subscriber.connect();
+        let node = node(options, first.len());
+        if let Some(request) = first.first_mut() {
+            request.node = Some(node);
+        }
+        let (requests, mut responses) = match begin(controller, options, first).await {
+            Ok(stream) => stream,
+            Err(error) => return Over::Broken(error),
+        };
+        let mut is_first = true;
+        loop {
+            let save_at = self.save_at;
+            let response = tokio::select! {
+                response = responses.message() => response,
+                () = sleep_until(save_at.unwrap_or_else(Instant::now)), if save_at.is_some() => {
+                    self.save().await;
+                    continue;
+                }
+                () = self.contact.is_mended() => match self.ask_for_more(&requests).await {
+                    Ok(()) => continue,
+                    Err(over) => return over,
+                },
+                () = self.deliveries.closed() => return Over::Stopped,
+            };
+            let response = match response {
+                Ok(Some(response)) => response,
+                Ok(None) => return ended(()),
+                Err(status) => return Over::Broken(words(&status)),
+            };
+            if std::mem::take(&mut is_first) {
+                tracing::info!(controller, "is told by the controller");
+                self.contact.connected(controller);
+            }
+            match self.response(response, &requests).await {
+                Ok(()) => {}
+                Err(over) => return over,
+            }
+        }
+    }
+
+    /// Puts a response in force, answers it, and asks for what follows from it.
+    async fn response(
+        &mut self,
+        response: DeltaDiscoveryResponse,
+        requests: &mpsc::Sender<DeltaDiscoveryRequest>,
+    ) -> Result<(), Over> {
+        let (kind, update) = match Subscriber::read(&response) {
+            Ok(read) => read,
+            Err(message) => return requests.send(refusal(response, message)).await.map_err(ended),
+        };
+        let is_greeting = update == Update::default();
+        let Follow { requests: follow, forgotten } = if is_greeting {
+            self.contact.updated(0);
+            self.subscriber.greeted(kind, response.nonce)
+        } else {
+            // A listener is not opened before its routes have come, which follow.
+            let is_whole = self.subscriber.is_whole() && kind != ResourceType::Listener;
+            let applied = self.deliver(update.clone(), is_whole).await.ok_or(Over::Stopped)?;
+            self.contact.updated(applied.ack.rejected.len());
+            for rejection in &applied.ack.rejected {
+                tracing::warn!("refused: {rejection}");
+            }
+            self.save_at = Some(Instant::now() + SAVE_AFTER);
+            self.subscriber.applied(kind, response.nonce, &update, &applied)
+        };
+        self.go_on(follow, forgotten, requests).await
+    }
+
+    /// Asks for what resources name that are in force since files were mended.
+    async fn ask_for_more(&mut self, requests: &mpsc::Sender<DeltaDiscoveryRequest>) -> Result<(), Over> {
+        let is_whole = self.subscriber.is_whole();
+        let applied = self.deliver(Update::default(), is_whole).await.ok_or(Over::Stopped)?;
+        let Follow { requests: follow, forgotten } = self.subscriber.follow(&applied.references);
+        self.go_on(follow, forgotten, requests).await
+    }
+
+    async fn go_on(
+        &mut self,
+        follow: Vec<DeltaDiscoveryRequest>,
+        forgotten: Vec<(ResourceType, String)>,
+        requests: &mpsc::Sender<DeltaDiscoveryRequest>,
+    ) -> Result<(), Over> {
+        for request in follow {
+            requests.send(request).await.map_err(ended)?;
+        }
+        let is_whole = self.subscriber.is_whole();
+        if (is_whole && !self.told_whole) || !forgotten.is_empty() {
+            let update = Update { changed: Vec::new(), removed: forgotten };
+            self.deliver(update, is_whole).await.ok_or(Over::Stopped)?;
+        }
+        Ok(())
+    }
+
+    /// `None`: the proxy takes nothing any more.
+    async fn deliver(&mut self, update: Update, is_whole: bool) -> Option<Applied> {
+        self.told_whole = is_whole;
+        let (answer, answered) = oneshot::channel();
+        self.deliveries.send(Delivery { update, is_whole, answer }).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// Writes the file if it is behind. What is not whole is not written: a proxy that starts with it would lack something.
+    async fn save(&mut self) {
+        let Some(path) = self.state.clone().filter(|_| self.subscriber.is_whole()) else { return };
+        if self.save_at.take().is_none() {
+            return;
+        }
+        let bytes = file::encode(self.subscriber.kept());
+        let shown = path.display().to_string();
+        let written = tokio::task::spawn_blocking(move || file::write(Path::new(&path), &bytes)).await;
+        if let Ok(Err(error)) = written {
+            tracing::warn!(path = shown, "the file of last good resources is not written: {error}");
+        }
+    }
+}
+
+type Talk = (mpsc::Sender<DeltaDiscoveryRequest>, Streaming<DeltaDiscoveryResponse>);
+
+fn ended<T>(_: T) -> Over {
+    Over::Broken("the controller has ended the stream".to_owned())
+}
+
+/// Connects and begins a stream.
+async fn begin(
+    controller: &str,
+    options: &Options,
+    first: Vec<DeltaDiscoveryRequest>,
+) -> Result<Talk, String> {
+    let channel = connect(controller, options.tls.as_ref()).await?;
+    let mut client = AggregatedDiscoveryServiceClient::new(channel).max_decoding_message_size(RESPONSE_LIMIT);
+    let (requests, waiting) = mpsc::channel(WAITING_REQUESTS);
+    for request in first {
+        requests.try_send(request).map_err(|error| error.to_string())?;
+    }
+    let begun = client.delta_aggregated_resources(ReceiverStream::new(waiting)).await;
+    let responses = begun.map_err(|status| words(&status))?.into_inner();
+    Ok((requests, responses))
+}
+
+async fn connect(controller: &str, tls: Option<&Tls>) -> Result<Channel, String> {
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let endpoint = Endpoint::new(format!("{scheme}://{controller}")).map_err(|error| deepest(&error))?;
+    let mut endpoint = endpoint
+        .connect_timeout(CONNECT_TIME)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PONG_WITHIN)
+        .keep_alive_while_idle(true);
+    if let Some(tls) = tls {
+        let mut config = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(&tls.authorities))
+            .identity(Identity::from_pem(&tls.certificate, &tls.key));
+        if let Some(name) = &tls.name {
+            config = config.domain_name(name);
+        }
+        endpoint = endpoint.tls_config(config).map_err(|error| deepest(&error))?;
+    }
+    endpoint.connect().await.map_err(|error| deepest(&error))
+}
+
+/// Who we are. A controller of ours answers nothing before it has as many requests as we say: only then does it know what
+/// we have from an earlier stream, and can take away what is gone after what leads there.
+fn node(options: &Options, first_requests: usize) -> Node {
+    let text = |text: &String| (!text.is_empty()).then(|| Kind::StringValue(text.clone()));
+    let known = [
+        ("namespace", text(&options.namespace)),
+        ("role", text(&options.role)),
+        ("first_requests", Some(Kind::NumberValue(first_requests as f64))),
+    ];
+    let fields =
+        known.into_iter().filter_map(|(name, kind)| Some((name.to_owned(), Value { kind: Some(kind?) })));
+    Node {
+        id: options.node_id.clone(),
+        user_agent_name: "meta-proxy".to_owned(),
+        metadata: Some(Struct { fields: fields.collect() }),
+        ..Default::default()
+    }
+}
+
+/// Refuses a response as a whole.
+fn refusal(response: DeltaDiscoveryResponse, message: String) -> DeltaDiscoveryRequest {
+    DeltaDiscoveryRequest {
+        type_url: response.type_url,
+        response_nonce: response.nonce,
+        error_detail: Some(rpc::Status {
+            code: tonic::Code::InvalidArgument as i32,
+            message,
+            details: Vec::new(),
+        }),
+        ..Default::default()
+    }
+}
+
+/// What a status says, and what it comes from.
+fn words(status: &tonic::Status) -> String {
+    match std::error::Error::source(status) {
+        Some(source) => deepest(source),
+        None => status.message().to_owned(),
+    }
+}
+
+/// What is at the bottom of an error: what a person can act on.
+fn deepest(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => deepest(source),
+        None => error.to_string(),
+    }
+}
