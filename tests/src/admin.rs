@@ -53,7 +53,9 @@ impl Admin {
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(malformed)?;
         let header = |line: &str| Some(line.to_ascii_lowercase().strip_prefix("content-type: ")?.to_owned());
         let content_type = head.lines().find_map(header).unwrap_or_default();
-        Ok(Page { status, content_type, body: body.to_owned() })
+        let is_chunked = head.to_ascii_lowercase().lines().any(|line| line == "transfer-encoding: chunked");
+        let body = if is_chunked { joined(body).ok_or_else(malformed)? } else { body.to_owned() };
+        Ok(Page { status, content_type, body })
     }
 
     /// Fetches a page of JSON.
@@ -71,6 +73,20 @@ impl Admin {
         assert!(page.body.ends_with("# EOF\n"), "{}", page.body);
         let lines = page.body.lines().filter(|line| !line.starts_with('#'));
         Metrics { samples: lines.map(Sample::parse).collect() }
+    }
+}
+
+/// A body that comes in chunks, as a whole.
+fn joined(mut chunks: &str) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let (length, rest) = chunks.split_once("\r\n")?;
+        let length = usize::from_str_radix(length, 16).ok()?;
+        if length == 0 {
+            return Some(body);
+        }
+        body.push_str(rest.get(..length)?);
+        chunks = rest.get(length..)?.strip_prefix("\r\n")?;
     }
 }
 

