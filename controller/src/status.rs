@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use xds::{Origin, Rejection, Resource, ResourceType, Update};
 
-use crate::object::{Head, Key};
+use crate::object::{Head, Key, Kind};
 use crate::tree::{FieldPath, Position};
 
 /// How bad it is.
@@ -197,8 +197,14 @@ impl Refusal {
         let is_of_limit = rejection.field.starts_with("local_rate_limit");
         // What is said of the limit, and of encryption, stands behind what it is for.
         let is_last = is_of_limit || rejection.field.contains("transport_socket");
+        let is_of_options = rejection.field == "options" || rejection.field.starts_with("options.");
+        let is_router = |origin: &&Origin| origin.kind == Kind::MetaRouter.name();
         let origin = resource.and_then(|it| {
-            let found = if is_last { it.origins.last() } else { it.origins.get(index) };
+            let found = match () {
+                () if is_of_options => it.origins.iter().find(is_router),
+                () if is_last => it.origins.last(),
+                () => it.origins.get(index),
+            };
             found.or_else(|| it.origins.first())
         });
         Self { origin: origin.cloned(), rejection, proxy }

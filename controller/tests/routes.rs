@@ -213,8 +213,8 @@ fn mistakes_are_named_with_their_place_and_what_would_be_right() {
             "31:3: error: MetaRouter shop/orders: spec.gateways: not supported yet; remove it to serve these routes to other clients",
         ),
         (
-            "exportTo: ['.', web]".into(),
-            "31:3: error: MetaRouter shop/orders: spec.exportTo: not supported yet, unless it is [\"*\"] or [\".\"]",
+            "exportTo: [web, Web]".into(),
+            "31:19: error: MetaRouter shop/orders: spec.exportTo[1]: \"Web\" names no namespace; there are * (all), . (this one), ~ (none) and names",
         ),
         (
             "globalRateLimit: {domain: a}".into(),

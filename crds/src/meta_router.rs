@@ -54,7 +54,8 @@ pub struct MetaRouterSpec {
     /// Limits that a rate limit service keeps for all proxies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub global_rate_limit: Option<GlobalRateLimit>,
-    /// Namespaces whose clients see these routes: `*` (all, as when absent), `.` (this one), or names.
+    /// Namespaces whose clients see these routes: `*` (all, as when absent), `.` (this one), `~` (none), or names. Other
+    /// clients of the host go to the service itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 63)))]
     pub export_to: Vec<String>,

@@ -175,6 +175,7 @@ pub struct Router {
     limit: Option<String>,
     health_check: Option<String>,
     tls: Option<String>,
+    export_to: Option<String>,
 }
 
 impl Router {
@@ -187,6 +188,7 @@ impl Router {
             limit: None,
             health_check: None,
             tls: None,
+            export_to: None,
         }
     }
 
@@ -194,6 +196,13 @@ impl Router {
     #[must_use]
     pub fn of(mut self, host: &str) -> Self {
         host.clone_into(&mut self.host);
+        self
+    }
+
+    /// Only clients of these namespaces see it, such as `., web`.
+    #[must_use]
+    pub fn export_to(mut self, namespaces: &str) -> Self {
+        self.export_to = Some(namespaces.to_owned());
         self
     }
 }
@@ -246,6 +255,9 @@ impl Display for Router {
         }
         if let Some(tls) = &self.tls {
             writeln!(f, "  tls: {{{tls}}}")?;
+        }
+        if let Some(namespaces) = &self.export_to {
+            writeln!(f, "  exportTo: [{namespaces}]")?;
         }
         writeln!(f, "  routes:{}", if self.routes.is_empty() { " []" } else { "" })?;
         self.routes.iter().try_for_each(|route| route.write(&self.host, f))

@@ -195,14 +195,19 @@ impl Registry {
     /// All that is refused now, with the objects that it came from.
     pub fn refusals(&self, catalogue: &Catalogue) -> Vec<Refusal> {
         let in_process = self.lock().in_process.as_ref().map(|one| one.refused.clone()).unwrap_or_default();
-        let refusal = |rejection: Rejection, proxy: Option<String>| {
+        let refusal = |rejection: Rejection, node: Option<&Node>| {
             let item = catalogue.get(rejection.kind, &rejection.name);
-            Refusal::of_resource(item.map(|item| &item.resource), rejection, proxy)
+            let seen = item.and_then(|item| match node {
+                Some(node) => item.seen_by(&node.namespace, &node.role),
+                None => Some(item),
+            });
+            let proxy = node.map(|node| node.id.clone());
+            Refusal::of_resource(seen.map(|item| &item.resource), rejection, proxy)
         };
         let mut refusals: Vec<_> = in_process.into_iter().map(|one| refusal(one, None)).collect();
         for connected in self.connected() {
             let rejections: Vec<Rejection> = connected.session().refusals().cloned().collect();
-            refusals.extend(rejections.into_iter().map(|one| refusal(one, Some(connected.node.id.clone()))));
+            refusals.extend(rejections.into_iter().map(|one| refusal(one, Some(&connected.node))));
         }
         refusals
     }

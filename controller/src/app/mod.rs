@@ -19,7 +19,7 @@ use crate::snapshot::{Builder, Catalogue, Resources, Snapshot};
 use crate::source::Source;
 use crate::source::folder::{self, Folder};
 use crate::status::{Diagnostic, Severity, Status};
-use crate::translate;
+use crate::translate::{self, Audiences};
 
 use engine::Engine;
 use link::Link;
@@ -38,8 +38,10 @@ pub struct Controller;
 /// What some paths come to, once.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// Everything a proxy would get.
+    /// Everything a proxy would get that may see everything.
     pub resources: Resources,
+    /// Who may see those that not everybody may see.
+    pub audiences: Audiences,
     /// What there is to say, sorted by place.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -92,8 +94,9 @@ impl Controller {
     /// Reads `paths` (files, and folders with `*.yaml`, `*.yml` and `*.json`) once.
     pub fn load_once(paths: &[PathBuf], options: &Options) -> Result<Loaded, Error> {
         let batch = folder::read_once(paths)?;
-        let Snapshot { resources, diagnostics, .. } = Builder::new(options.translate.clone()).build(batch);
-        Ok(Loaded { resources, diagnostics })
+        let snapshot = Builder::new(options.translate.clone()).build(batch);
+        let Snapshot { resources, audiences, diagnostics, .. } = snapshot;
+        Ok(Loaded { resources, audiences, diagnostics })
     }
 
     /// Reads `paths` and follows their changes. To be called within a tokio runtime.

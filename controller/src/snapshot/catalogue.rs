@@ -10,29 +10,13 @@ use prost::Message;
 use xds::{Resource, ResourceType};
 
 use super::Snapshot;
+use crate::translate::Audience;
 
 /// Changes that a catalogue remembers, in resources; who was away for longer compares everything.
 pub const REMEMBERED_CHANGES_LIMIT: usize = 20_000;
 
 /// Type and name of a resource.
 pub type Id = (ResourceType, Arc<str>);
-
-/// Who may see a resource.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Audience {
-    /// Proxies that stand in one of these namespaces; `None`: all.
-    pub namespaces: Option<BTreeSet<String>>,
-    /// Proxies of one of these roles; `None`: all.
-    pub roles: Option<BTreeSet<String>>,
-}
-
-impl Audience {
-    /// Whether a proxy in `namespace` with this role belongs to it.
-    pub fn includes(&self, namespace: &str, role: &str) -> bool {
-        self.namespaces.as_ref().is_none_or(|all| all.contains(namespace))
-            && self.roles.as_ref().is_none_or(|all| all.contains(role))
-    }
-}
 
 /// A resource and who may see it.
 #[derive(Debug, PartialEq)]
@@ -41,6 +25,8 @@ pub struct Item {
     pub resource: Resource,
     /// Who may see it; `None`: everybody.
     pub audience: Option<Audience>,
+    /// What others see in its place.
+    pub otherwise: Option<Arc<Self>>,
     /// Bytes that it takes in a response, about.
     pub size: usize,
 }
@@ -51,17 +37,29 @@ impl Item {
     /// Bytes of an origin, about.
     const ORIGIN: usize = 128;
 
-    fn new(resource: Resource, audience: Option<Audience>) -> Self {
+    fn new(resource: Resource, audience: Option<Audience>, otherwise: Option<Arc<Self>>) -> Self {
         let size = resource.name.len()
             + resource.version.len()
             + resource.body.encoded_len()
             + resource.origins.len() * Self::ORIGIN
             + Self::OVERHEAD;
-        Self { resource, audience, size }
+        Self { resource, audience, otherwise, size }
     }
 
     fn says_the_same(&self, other: &Self) -> bool {
-        self.resource.version == other.resource.version && self.audience == other.audience
+        let same_otherwise = match (&self.otherwise, &other.otherwise) {
+            (Some(a), Some(b)) => a.says_the_same(b),
+            (None, None) => true,
+            _ => false,
+        };
+        self.resource.version == other.resource.version && self.audience == other.audience && same_otherwise
+    }
+
+    /// What a proxy in `namespace` with this role sees of it.
+    pub fn seen_by<'a>(self: &'a Arc<Self>, namespace: &str, role: &str) -> Option<&'a Arc<Self>> {
+        let is_for =
+            |item: &Self| item.audience.as_ref().is_none_or(|audience| audience.includes(namespace, role));
+        std::iter::successors(Some(self), |item| item.otherwise.as_ref()).find(|item| is_for(item))
     }
 }
 
@@ -113,11 +111,12 @@ impl Catalogue {
             steps: self.steps.clone(),
         };
         let mut changed = BTreeSet::new();
-        let mut audiences = snapshot.audiences;
+        let (mut audiences, mut otherwise) = (snapshot.audiences, snapshot.otherwise);
         for (key, resource) in snapshot.resources {
-            let audience = audiences.remove(&key);
+            let (audience, other) = (audiences.remove(&key), otherwise.remove(&key));
+            let other = other.map(|(resource, audience)| Arc::new(Item::new(resource, audience, None)));
             let (kind, name) = key;
-            let item = Item::new(resource, audience);
+            let item = Item::new(resource, audience, other);
             let old = self.items(kind).get_key_value(name.as_str());
             let name = old.map_or_else(|| Arc::from(name), |(name, _)| Arc::clone(name));
             let item = match old {

@@ -10,13 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use xds::{Resource, ResourceType};
 
-pub use catalogue::{Audience, Catalogue, Id, Item, REMEMBERED_CHANGES_LIMIT};
+pub use catalogue::{Catalogue, Id, Item, REMEMBERED_CHANGES_LIMIT};
 pub use difference::{Versions, difference, versions};
+
+pub use crate::translate::Audience;
 
 use crate::object::{AnyObject, Key, Objects, Unread};
 use crate::source::Batch;
 use crate::status::{Diagnostic, Reason, Severity};
-use crate::translate::{Options, Translation, translate};
+use crate::translate::{Audiences, Options, Otherwise, Translation, translate};
 use crate::tree::FieldPath;
 
 /// Translations per batch, at most. One is enough without mistakes, two with them; only where an older version of one
@@ -32,7 +34,9 @@ pub struct Snapshot {
     /// Everything a proxy needs.
     pub resources: Resources,
     /// Who may see those that not everybody may see.
-    pub audiences: BTreeMap<(ResourceType, String), Audience>,
+    pub audiences: Audiences,
+    /// What is told of them to others, and who of these may see that.
+    pub otherwise: Otherwise,
     /// What there is to say, sorted by place.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -92,7 +96,8 @@ impl Builder {
             .map(|resource| ((resource.kind, resource.name.clone()), resource));
         Snapshot {
             resources: resources.collect(),
-            audiences: BTreeMap::new(),
+            audiences: translation.audiences,
+            otherwise: translation.otherwise,
             diagnostics: diagnostics.into_iter().collect(),
         }
     }

@@ -27,8 +27,12 @@ pub(crate) fn all(
     tables: &Routes,
     report: &mut Report,
 ) -> Clusters {
-    let actions =
-        tables.configurations.iter().flat_map(|table| &table.value.routes).map(|route| &route.action);
+    let actions = tables
+        .configurations
+        .iter()
+        .chain(&tables.otherwise)
+        .flat_map(|table| &table.value.routes)
+        .map(|route| &route.action);
     let mut needed: BTreeSet<ClusterId> = actions.flat_map(Action::clusters).cloned().collect();
     for service in services.iter() {
         if let Some(rule) = rules.get(service.host) {
@@ -88,9 +92,11 @@ impl Clusters {
             let address =
                 |endpoint: &Endpoint| Some(SocketAddr::new(endpoint.address.parse().ok()?, endpoint.port));
             let endpoints = Endpoints { name: id.name(), addresses: chosen.filter_map(address).collect() };
-            self.endpoints.push(Traced { value: endpoints, origins: origins.clone() });
+            let (origins, exports) = (origins.clone(), service.exports.clone());
+            self.endpoints.push(Traced { value: endpoints, origins, exports });
             Discovery::Assigned
         };
+        origins.extend(routers.origin_of_options(service.host, |options| options.upstream.is_some()));
         if let Some(rule) = rule {
             origins
                 .push(rule.object.origin(&subset.map_or_else(FieldPath::root, |subset| subset.path.clone())));
@@ -104,6 +110,6 @@ impl Clusters {
             settings,
             health_check: routers.health_check(service.host).cloned(),
         };
-        self.clusters.push(Traced { value, origins });
+        self.clusters.push(Traced { value, origins, exports: service.exports.clone() });
     }
 }

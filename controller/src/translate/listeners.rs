@@ -86,12 +86,16 @@ fn listener(
     let services = kept.iter().map(service).collect();
     let mut origins: Vec<_> =
         kept.iter().map(|((service, port), _)| service.object.origin(&port.path)).collect();
+    origins.extend(routers.origin_of_options(first.host, |options| options.downstream.is_some()));
     let tls = routers.tls(first.host).cloned();
     if let Some(router) = routers.get(first.host).filter(|_| tls.is_some()) {
         origins.push(router.origin(&FieldPath::spec().field("tls")));
     }
     let value = Listener { address, port, codec: codec.clone(), options, services, tls };
-    Some(Traced { value, origins })
+    // Whom it has nothing for beside, the routes of the others are not shown to.
+    let exports = kept.iter().map(|((service, _), _)| service.exports.clone());
+    let exports = exports.reduce(|all, one| all.or(&one)).unwrap_or_default();
+    Some(Traced { value, origins, exports })
 }
 
 /// Why a host's clients cannot be served as those of the first one are, in words that follow "they share a port, so".

@@ -1,6 +1,6 @@
 //! Objects become resources: a pure function of all objects, with everything there is to say about them.
 //!
-//! Stages, each a file: `protocols` (what ports may speak), `services` (hosts, addresses, ports, endpoints), `rules`
+//! Stages, each a file: `protocols` (what ports may speak), `exports` (whose clients see what), `services` (hosts, addresses, ports, endpoints), `rules`
 //! `balancing` and `health` (subsets and policies), `tls` (on both sides), `routers` (which `MetaRouter` serves a host),
 //! `limits` (how many requests pass), `routes`, `retries` and `matchers` (what a route means), `clusters` and `listeners`
 //! (what the routes need), `encode` and `transport` (the wire). `model` is what they build; versions are its
@@ -16,6 +16,7 @@ mod balancing;
 mod health;
 mod tls;
 mod services;
+mod exports;
 mod protocols;
 mod retries;
 mod matchers;
@@ -25,14 +26,17 @@ mod duration;
 mod report;
 mod model;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use xds::Resource;
+use xds::{Resource, ResourceType};
 
 use crate::object::{Key, Objects};
 use crate::status::{Diagnostic, Severity};
 
+use exports::Exports;
+
 pub use balancing::{RING_SIZE_LIMIT, TABLE_SIZE_LIMIT};
+pub use exports::Audience;
 pub use health::{LONGEST_CHECK_INTERVAL, SHORTEST_CHECK_INTERVAL};
 pub use limits::{CONDITIONS_LIMIT, FILL_INTERVAL_FLOOR, FILL_INTERVAL_LIMIT};
 pub use matchers::{REGEX_LENGTH_LIMIT, REGEX_NEST_LIMIT, REGEX_SIZE_LIMIT};
@@ -54,11 +58,21 @@ impl Default for Options {
     }
 }
 
+/// Who may see resources, by type and name.
+pub type Audiences = BTreeMap<(ResourceType, String), Audience>;
+
+/// Resources of the same names as others, for those who may not see these.
+pub type Otherwise = BTreeMap<(ResourceType, String), (Resource, Option<Audience>)>;
+
 /// What a set of objects means.
 #[derive(Debug, Clone, Default)]
 pub struct Translation {
     /// All resources, by type and name.
     pub resources: Vec<Resource>,
+    /// Who may see those that not everybody may see.
+    pub audiences: Audiences,
+    /// What is told of a resource to those who may not see it, by type and name, and who of them may see that.
+    pub otherwise: Otherwise,
     /// All there is to say, sorted by place, each once.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -83,11 +97,19 @@ pub fn translate(objects: &Objects, options: &Options) -> Translation {
     let tables = routes::all(&services, &rules, &routers, &mut report);
     let clusters = clusters::all(&services, &rules, &routers, &tables, &mut report);
     let listeners = listeners::all(&services, &routers, &mut report);
-    let mut resources: Vec<Resource> = Vec::new();
-    resources.extend(clusters.clusters.iter().map(encode::cluster));
-    resources.extend(clusters.endpoints.iter().map(encode::endpoints));
-    resources.extend(listeners.iter().map(encode::listener));
-    resources.extend(tables.configurations.iter().map(encode::routes));
-    resources.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
-    Translation { resources, diagnostics: report.into_diagnostics() }
+    let mut all: Vec<(Resource, &Exports)> = Vec::new();
+    all.extend(clusters.clusters.iter().map(|one| (encode::cluster(one), &one.exports)));
+    all.extend(clusters.endpoints.iter().map(|one| (encode::endpoints(one), &one.exports)));
+    all.extend(listeners.iter().map(|one| (encode::listener(one), &one.exports)));
+    all.extend(tables.configurations.iter().map(|one| (encode::routes(one), &one.exports)));
+    all.sort_by(|(a, _), (b, _)| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    let key = |resource: &Resource| (resource.kind, resource.name.clone());
+    let audience = |(resource, exports): &(Resource, &Exports)| Some((key(resource), exports.audience()?));
+    let otherwise = tables.otherwise.iter().map(|one| (encode::routes(one), one.exports.audience()));
+    Translation {
+        audiences: all.iter().filter_map(audience).collect(),
+        otherwise: otherwise.map(|(resource, audience)| (key(&resource), (resource, audience))).collect(),
+        resources: all.into_iter().map(|(resource, _)| resource).collect(),
+        diagnostics: report.into_diagnostics(),
+    }
 }

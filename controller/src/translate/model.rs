@@ -8,11 +8,15 @@ use std::time::Duration;
 use crds::FreeForm;
 use xds::Origin;
 
-/// A value and the objects that it came from; only the value is hashed.
+use super::exports::Exports;
+
+/// A value, the objects that it came from, and whom it is for; only the value is hashed.
 #[derive(Debug, Clone)]
 pub(crate) struct Traced<T> {
     pub(crate) value: T,
     pub(crate) origins: Vec<Origin>,
+    /// Whose clients may see it.
+    pub(crate) exports: Exports,
 }
 
 /// An address that clients connect to.

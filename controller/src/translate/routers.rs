@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crds::{FreeForm, MetaRouterSpec};
+use crds::{CodecOptions, FreeForm, MetaRouterSpec};
+use xds::Origin;
 
+use super::exports::Exports;
 use super::model::{HealthCheck, RateLimit, ServerTls};
 use super::report::Report;
 use super::services::{Service, Services};
@@ -22,6 +24,8 @@ pub(crate) struct Routers<'a> {
     serving: BTreeMap<&'a str, &'a Object<MetaRouterSpec>>,
     /// Of those, by host.
     rate_limits: BTreeMap<&'a str, RateLimit>,
+    /// Whose clients see their routes, by host.
+    exports: BTreeMap<&'a str, Exports>,
     /// How the endpoints of their hosts are pinged.
     checks: BTreeMap<&'a str, HealthCheck>,
     /// The others, and the host that each is for, where that is served: their routes are read as well, so that all
@@ -48,6 +52,9 @@ impl<'a> Routers<'a> {
             let place = FieldPath::spec().field("hosts");
             let rate_limit = limits::read(object, report);
             let checks = health::checks(object, report);
+            let list = object.spec.export_to.iter().map(String::as_str);
+            let exports =
+                Exports::read(list, object, &|i| FieldPath::spec().field("exportTo").index(i), report);
             let tls = object.spec.tls.as_ref().map(|tls| tls::server(object, tls, report));
             // All are looked at, so that all mistakes are told at once.
             let is_sound = is_supported(object, report) && rate_limit.is_ok() && !matches!(tls, Some(None));
@@ -74,6 +81,16 @@ impl<'a> Routers<'a> {
             });
             if refusal.is_none() && is_sound {
                 all.serving.insert(service.host, object);
+                if exports.and(&service.exports).is_empty() {
+                    let message = format!(
+                        "nobody sees these routes: host {} is exported to {}, these are to {}",
+                        service.host,
+                        service.exports.describe(),
+                        exports.describe()
+                    );
+                    report.warning(object, &FieldPath::spec().field("exportTo"), message);
+                }
+                all.exports.insert(service.host, exports);
                 all.rate_limits.extend(rate_limit.ok().flatten().map(|limit| (service.host, limit)));
                 all.checks.extend(checks.map(|checks| (service.host, checks)));
                 all.unlimited.remove(service.host);
@@ -128,6 +145,24 @@ impl<'a> Routers<'a> {
     /// The `MetaRouter` that serves a host.
     pub(crate) fn get(&self, host: &str) -> Option<&'a Object<MetaRouterSpec>> {
         self.serving.get(host).copied()
+    }
+
+    /// Whose clients see the routes of a service that its `MetaRouter` makes; those of the service where it has none.
+    pub(crate) fn exports(&self, service: &Service<'_>) -> Exports {
+        self.exports
+            .get(service.host)
+            .map_or_else(|| service.exports.clone(), |own| own.and(&service.exports))
+    }
+
+    /// Where the options stand that the `MetaRouter` of a host has, if it has such.
+    pub(crate) fn origin_of_options(
+        &self,
+        host: &str,
+        has: impl Fn(&CodecOptions) -> bool,
+    ) -> Option<Origin> {
+        let router = self.get(host)?;
+        router.spec.options.as_ref().filter(|options| has(options))?;
+        Some(router.origin(&FieldPath::spec().field("options")))
     }
 
     /// How many requests of each of a host's ports may pass; `None`: all.
@@ -198,7 +233,6 @@ fn refusal(own: &str, service: &Service<'_>, options: &Options) -> Option<Findin
 
 fn is_supported(object: &Object<MetaRouterSpec>, report: &mut Report) -> bool {
     let spec = &object.spec;
-    let exports = spec.export_to.iter().map(String::as_str).collect::<Vec<_>>();
     let unsupported = [
         (
             "gateways",
@@ -206,11 +240,6 @@ fn is_supported(object: &Object<MetaRouterSpec>, report: &mut Report) -> bool {
             "not supported yet; remove it to serve these routes to other clients",
         ),
         ("globalRateLimit", spec.global_rate_limit.is_some(), "not supported yet"),
-        (
-            "exportTo",
-            !matches!(exports[..], [] | ["*" | "."]),
-            "not supported yet, unless it is [\"*\"] or [\".\"]",
-        ),
     ];
     let mut is_supported = true;
     for (field, _, message) in unsupported.into_iter().filter(|(_, is_set, _)| *is_set) {

@@ -33,6 +33,8 @@ const DEFAULT_ROUTE: &str = "default";
 #[derive(Debug)]
 pub(crate) struct Routes {
     pub(crate) configurations: Vec<Traced<RouteConfiguration>>,
+    /// Those of the same names for clients who may see the host, but not the routes of its `MetaRouter`.
+    pub(crate) otherwise: Vec<Traced<RouteConfiguration>>,
 }
 
 pub(crate) fn all(
@@ -41,19 +43,24 @@ pub(crate) fn all(
     routers: &Routers<'_>,
     report: &mut Report,
 ) -> Routes {
-    let mut configurations = Vec::new();
+    let (mut configurations, mut otherwise) = (Vec::new(), Vec::new());
     for service in services.iter() {
+        let exports = routers.exports(service);
         for port in &service.ports {
+            if !exports.includes(&service.exports) {
+                otherwise.push(without_router(service, port));
+            }
             let name = xds::names::route_config(service.host, port.number);
             let rate_limit = routers.rate_limit(service.host).cloned();
             let mut all = Traced {
                 value: RouteConfiguration { name, routes: Vec::new(), rate_limit },
                 origins: Vec::new(),
+                exports: exports.clone(),
             };
             match routers.get(service.host) {
                 Some(router) if !router.spec.routes.is_empty() => {
                     let mut reader =
-                        Reader { router, port: Some(port), services, rules, report, problem: None };
+                        Reader { router, port: Some(port), services, rules, routers, report, problem: None };
                     for (path, route) in reader.routes() {
                         all.value.routes.push(route);
                         all.origins.push(router.origin(&path));
@@ -74,7 +81,7 @@ pub(crate) fn all(
             configurations.push(all);
         }
     }
-    for route in configurations.iter_mut().flat_map(|one| &mut one.value.routes) {
+    for route in configurations.iter_mut().chain(&mut otherwise).flat_map(|one| &mut one.value.routes) {
         let refusal = route.action.clusters().find_map(|id| rules.refusal(id));
         if let Some(refusal) = refusal {
             route.action = Action::Misconfigured(refusal);
@@ -84,10 +91,20 @@ pub(crate) fn all(
         let service = host.and_then(|host| services.find(host, ""));
         let ports = service.map_or_else(|| vec![None], |service| service.ports.iter().map(Some).collect());
         for port in ports {
-            Reader { router, port, services, rules, report, problem: None }.routes();
+            Reader { router, port, services, rules, routers, report, problem: None }.routes();
         }
     }
-    Routes { configurations }
+    Routes { configurations, otherwise }
+}
+
+/// The routes of a host without a `MetaRouter`.
+fn without_router(service: &Service<'_>, port: &Port) -> Traced<RouteConfiguration> {
+    let name = xds::names::route_config(service.host, port.number);
+    Traced {
+        value: RouteConfiguration { name, routes: vec![default_route(service, port)], rate_limit: None },
+        origins: vec![service.object.origin(&port.path)],
+        exports: service.exports.clone(),
+    }
 }
 
 fn default_route(service: &Service<'_>, port: &Port) -> Route {
@@ -110,6 +127,7 @@ pub(super) struct Reader<'r, 'a> {
     port: Option<&'r Port>,
     services: &'r Services<'a>,
     rules: &'r Rules<'a>,
+    routers: &'r Routers<'a>,
     pub(super) report: &'r mut Report,
     /// The first mistake of the route that is being read, in the words of its local reply.
     problem: Option<String>,
@@ -224,6 +242,7 @@ impl Reader<'_, '_> {
             self.problem(&path.field("host"), message);
             return None;
         };
+        self.warn_of_strangers(service, &path.field("host"));
         let number = destination.port.as_ref().map_or(own.number, |port| port.number);
         let Some(port) = service.port(number) else {
             let known: Vec<String> = service.ports.iter().map(|port| port.number.to_string()).collect();
@@ -252,6 +271,25 @@ impl Reader<'_, '_> {
             return None;
         }
         Some(ClusterId { host: service.host.to_owned(), port: number, subset })
+    }
+
+    /// Says so where clients who see these routes may not see the host that they lead to.
+    fn warn_of_strangers(&mut self, service: &Service<'_>, path: &FieldPath) {
+        let Some(own) = self.router.spec.hosts.first() else { return };
+        let Some(routed) = self.services.find(own, &self.router.key.namespace) else { return };
+        if self.routers.get(routed.host).is_none_or(|serving| !std::ptr::eq(serving, self.router)) {
+            return;
+        }
+        let clients = self.routers.exports(routed);
+        if !service.exports.includes(&clients) {
+            let message = format!(
+                "host {} is exported to {}; other clients get an error, and these routes are exported to {}",
+                service.host,
+                service.exports.describe(),
+                clients.describe()
+            );
+            self.report.warning(self.router, path, message);
+        }
     }
 
     fn subset(&self, host: &str, subset: &str) -> Result<(), String> {

@@ -12,7 +12,7 @@ use xds::envoy::envoy::config::core::v3::Node;
 use xds::envoy::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 use xds::envoy::google::rpc;
 
-use crate::probe::{Delta, LIMIT, Server, World, about, names};
+use crate::probe::{Delta, LIMIT, Server, World, about, names, node};
 use crate::support::{ORDERS, SUBSETS, documents, router};
 
 const V1: &str = "outbound|20880|v1|orders.shop.svc.cluster.local";
@@ -130,6 +130,39 @@ async fn a_refused_resource_is_told_of_and_waits_for_other_content() {
     until_programmed(&mut status, (1, 1)).await;
     drop(probe);
     until_programmed(&mut status, (0, 0)).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_may_not_see_the_routes_of_a_router_gets_those_of_the_service() {
+    let scoped = |namespaces: &str| {
+        let route = "[{destination: {host: orders, subset: v1}}]";
+        let router = router(&format!("exportTo: [{namespaces}]\nroutes: [{{route: {route}}}]"));
+        documents(&[ORDERS, SUBSETS, &router])
+    };
+    let server = Server::with(&scoped("web")).await;
+    let mut status = server.following.status.clone();
+    let channel = async || crate::probe::channel(server.address).await;
+    let mut web = Delta::over(channel().await, node("web", "web")).await;
+    let mut shop = Delta::over(channel().await, node("shop", "shop")).await;
+    let mut seen = Vec::new();
+    for probe in [&mut web, &mut shop] {
+        probe.subscribe(Routes, &[ROUTES]).await;
+        let response = probe.take().await;
+        assert_eq!(names(&response), [ROUTES]);
+        seen.push(response.resources[0].version.clone());
+    }
+    assert_ne!(seen[0], seen[1], "one of them has the routes of the service itself");
+    until_programmed(&mut status, (1, 1)).await;
+
+    server.objects(&scoped("., web")).await;
+    assert_eq!(shop.take().await.resources[0].version, seen[0]);
+    web.nothing_more().await;
+    until_programmed(&mut status, (2, 2)).await;
+    server.objects(&scoped(".")).await;
+    assert_eq!(web.take().await.resources[0].version, seen[1]);
+    shop.nothing_more().await;
+    until_programmed(&mut status, (1, 1)).await;
     server.stop().await;
 }
 

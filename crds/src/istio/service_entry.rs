@@ -48,6 +48,10 @@ pub struct ServiceEntrySpec {
     /// Labels of the `WorkloadEntry` objects, of the same namespace, that are the endpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload_selector: Option<WorkloadSelector>,
+    /// Namespaces whose clients see the service: `*` (all, as when absent), `.` (this one), `~` (none), or names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub export_to: Vec<String>,
 }
 
 /// A port of a service.

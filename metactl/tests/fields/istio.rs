@@ -272,6 +272,12 @@ pub fn service() -> Vec<Row> {
         )
         .given("spec.endpoints", json!(null))
         .given("spec.workloadSelector", json!({ "labels": { "app": "nobody" } })),
+        Row::served(
+            "spec.exportTo",
+            "namespaces whose proxies are told of the service: `*`, `.`, `~` (none) or names",
+            json!(["."]),
+            "tests/tests/e2e/mesh/scope.rs::a_service_is_there_for_the_namespaces_that_it_is_exported_to",
+        ),
     ]
 }
 

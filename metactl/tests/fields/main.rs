@@ -96,7 +96,7 @@ fn every_test_that_a_row_names_exists() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What is said of the objects, what the proxy refuses, and what it then holds.
+/// What is said of the objects, what the proxy refuses, and what it then holds; who else may see less is a part of it.
 fn held(objects: &[Value]) -> (Vec<Diagnostic>, Vec<String>, String) {
     let folder = tempfile::tempdir().unwrap();
     for (number, object) in objects.iter().enumerate() {
@@ -113,6 +113,7 @@ fn held(objects: &[Value]) -> (Vec<Diagnostic>, Vec<String>, String) {
     state.routes().for_each(|entry| writeln!(text, "{:#?}", entry.value.model).unwrap());
     state.clusters().for_each(|entry| writeln!(text, "{:#?}", entry.value.model).unwrap());
     state.endpoints().for_each(|entry| writeln!(text, "{:#?}", entry.value).unwrap());
+    writeln!(text, "{:#?}", loaded.audiences).unwrap();
     (loaded.diagnostics, refused.iter().map(ToString::to_string).collect(), text)
 }
 

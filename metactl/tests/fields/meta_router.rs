@@ -58,11 +58,10 @@ pub fn router() -> Vec<Row> {
         ),
         Row::served(
             "spec.exportTo",
-            "namespaces whose clients see these routes",
+            "namespaces whose proxies get these routes and limits: `*`, `.`, `~` (none) or names; others go to the service itself",
             json!(["."]),
-            "controller/tests/aeraki.rs::mirrors_and_mutations_are_served_and_exports_are_named",
-        )
-        .idle("`[\"*\"]` and `[\".\"]` say what is so anyway; all else is refused"),
+            "tests/tests/e2e/mesh/scope.rs::routes_are_for_the_namespaces_that_they_are_exported_to",
+        ),
         Row::refused(
             "spec.globalRateLimit",
             "limits that a service keeps",

@@ -234,7 +234,12 @@ impl Session {
         } else {
             Box::new(subscription.names.iter().map(String::as_str))
         };
-        for name in names.filter(|name| visible(now, &self.node, kind, name).is_some()) {
+        // Who sees another in its place does not want this one.
+        let is_meant = |name: &&str| {
+            let seen = visible(now, &self.node, kind, name);
+            seen.is_some_and(|seen| now.get(kind, name).is_some_and(|one| Arc::ptr_eq(one, seen)))
+        };
+        for name in names.filter(is_meant) {
             let is_behind = lag.as_ref().is_none_or(|lag| lag.contains(name));
             tally.one(name, !is_behind && self.delivered(kind, name) == Delivered::InForce);
         }
@@ -288,7 +293,5 @@ fn visible<'a>(
     kind: ResourceType,
     name: &str,
 ) -> Option<&'a Arc<Item>> {
-    let item = catalogue.get(kind, name)?;
-    let audience = item.audience.as_ref();
-    audience.is_none_or(|audience| audience.includes(&node.namespace, &node.role)).then_some(item)
+    catalogue.get(kind, name)?.seen_by(&node.namespace, &node.role)
 }

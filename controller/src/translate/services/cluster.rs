@@ -11,12 +11,16 @@ use crds::kubernetes::{EndpointConditions, EndpointSliceSpec, SERVICE_LABEL, Ser
 
 use super::{Endpoint, INTERFACE, NO_ADDRESS, Port, Service, Services, known_protocol};
 use crate::object::{Object, Objects};
+use crate::translate::exports::Exports;
 use crate::translate::protocols::{self, Protocols};
 use crate::translate::report::Report;
 use crate::tree::FieldPath;
 
 /// What `appProtocol` begins with where it names one of our protocols.
 const APP_PROTOCOL: &str = "metaprotocol/";
+
+/// The annotation that says whose clients see the service: what `exportTo` holds elsewhere, with commas between.
+const EXPORT_TO: &str = "networking.istio.io/exportTo";
 
 /// The slices of each service, by its namespace and name.
 type Slices<'a> = BTreeMap<(&'a str, &'a str), Vec<&'a EndpointSliceSpec>>;
@@ -95,7 +99,12 @@ fn service<'a>(
     }
     let interface = object.annotations.get(INTERFACE).map(String::as_str).filter(|name| !name.is_empty());
     let addresses = addresses(spec);
-    (!ports.is_empty()).then_some(Service { object, host: &spec.host, addresses, interface, ports, is_dns })
+    let list = object.annotations.get(EXPORT_TO).map(String::as_str).unwrap_or_default();
+    let path = FieldPath::root().field("metadata").field("annotations").field(EXPORT_TO);
+    let list = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let exports = Exports::read(list, object, &|_| path.clone(), report);
+    let host = &spec.host;
+    (!ports.is_empty()).then_some(Service { object, host, addresses, interface, ports, is_dns, exports })
 }
 
 /// Where clients connect to: a headless service has no address.

@@ -6,6 +6,7 @@ use crds::istio::{Labels, ServiceEntrySpec, ServicePort, WorkloadEntrySpec};
 
 use super::{Endpoint, INTERFACE, NO_ADDRESS, Port, Service, Services, known_protocol};
 use crate::object::{Head, Object, Objects};
+use crate::translate::exports::Exports;
 use crate::translate::protocols::{self, Protocol, Protocols};
 use crate::translate::report::Report;
 use crate::tree::FieldPath;
@@ -88,7 +89,9 @@ fn service<'a>(
         ports.push(Port { number: port.number, path, protocol, endpoints });
     }
     let interface = object.annotations.get(INTERFACE).map(String::as_str).filter(|name| !name.is_empty());
-    (!ports.is_empty()).then_some(Service { object, host, addresses, interface, ports, is_dns })
+    let list = object.spec.export_to.iter().map(String::as_str);
+    let exports = Exports::read(list, object, &|i| FieldPath::spec().field("exportTo").index(i), report);
+    (!ports.is_empty()).then_some(Service { object, host, addresses, interface, ports, is_dns, exports })
 }
 
 fn addresses(object: &Object<ServiceEntrySpec>, report: &mut Report) -> Option<Vec<IpAddr>> {

@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crds::istio::Labels;
 
+use super::exports::Exports;
 use super::protocols::{Protocol, Protocols};
 use super::report::Report;
 use crate::nearest;
@@ -36,6 +37,8 @@ pub(crate) struct Service<'a> {
     /// At least one.
     pub(crate) ports: Vec<Port>,
     pub(crate) is_dns: bool,
+    /// Whose clients may see it.
+    pub(crate) exports: Exports,
 }
 
 /// A port that names one of our protocols.

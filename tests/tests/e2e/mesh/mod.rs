@@ -2,6 +2,7 @@
 
 mod envoy;
 mod outage;
+mod scope;
 mod tls;
 
 use e2e::calls::{calling, provider, until_answered_by, who};
