@@ -12,15 +12,26 @@ pub const SOON: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Looks until what is observed is as it should be; what was seen last is told if it never is.
-pub async fn eventually<T, E: Debug>(what: &str, mut look: impl AsyncFnMut() -> Result<T, E>) -> T {
-    let end = Instant::now() + SOON;
+pub async fn eventually<T, E: Debug>(what: &str, look: impl AsyncFnMut() -> Result<T, E>) -> T {
+    within(SOON, what, look).await
+}
+
+/// The same for what takes its time.
+pub async fn within<T, E: Debug>(
+    longest: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Result<T, E>,
+) -> T {
+    let end = Instant::now() + longest;
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         match look().await {
             Ok(seen) => return seen,
-            Err(seen) if Instant::now() >= end => panic!("not within {SOON:?}: {what}; seen last: {seen:?}"),
+            Err(seen) if Instant::now() >= end => {
+                panic!("not within {longest:?}: {what}; seen last: {seen:?}")
+            }
             Err(_) => {}
         }
     }

@@ -1,7 +1,8 @@
 //! Controllers and proxies as processes of their own, with nothing but the discovery service between them.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,14 @@ use crate::folder::Folder;
 use crate::objects::{HOST, PORT};
 use crate::scene::{COMPLAINTS, lines};
 
-/// A folder of objects, and all that runs because of it.
-#[derive(Debug, Default)]
+/// A folder or a cluster with objects, and all that runs because of it.
+#[derive(Debug)]
 pub struct Mesh {
     folder: Folder,
+    /// What controllers follow: the flags that say so.
+    followed: Vec<OsString>,
+    /// Host and port of the service that proxies listen for.
+    service: String,
     announced: Vec<String>,
     logs: Vec<PathBuf>,
 }
@@ -39,6 +44,7 @@ pub struct Controller {
 pub struct MeshProxy {
     process: Process,
     addresses: Vec<(String, SocketAddr)>,
+    service: String,
     /// Its pages.
     pub admin: Admin,
 }
@@ -46,7 +52,18 @@ pub struct MeshProxy {
 impl Mesh {
     /// An empty folder.
     pub fn new() -> Self {
-        Self::default()
+        let folder = Folder::new();
+        let followed = vec![folder.path().into()];
+        let (announced, logs) = (Vec::new(), Vec::new());
+        Self { folder, followed, service: format!("{HOST}:{PORT}"), announced, logs }
+    }
+
+    /// The objects of a namespace in a cluster, which controllers reach as this file says; proxies listen for `service`.
+    pub fn on_cluster(config: &Path, namespace: &str, service: &str) -> Self {
+        let flags = ["--kubernetes".as_ref(), "--kubeconfig".as_ref(), config.as_os_str()];
+        let mut followed: Vec<OsString> = flags.map(Into::into).into();
+        followed.extend(["--namespace", namespace].map(Into::into));
+        Self { followed, service: service.to_owned(), ..Self::new() }
     }
 
     /// The folder that controllers follow.
@@ -74,7 +91,7 @@ impl Mesh {
     /// Starts a controller with further flags at this address, perhaps that of one that has ended.
     pub async fn controller_at(&mut self, address: SocketAddr, flags: &[&str]) -> Controller {
         let mut command = Command::new(command::sibling("controller"));
-        command.arg(self.folder.path()).args(["--xds", &address.to_string(), "--admin", "127.0.0.1:0"]);
+        command.args(&self.followed).args(["--xds", &address.to_string(), "--admin", "127.0.0.1:0"]);
         command.args(flags);
         let log = self.log("controller");
         let started = off_thread(move || {
@@ -117,14 +134,14 @@ impl Mesh {
             command.args(["--controller", &controller.to_string()]);
         }
         command.args(["--node-id", name, "--admin", "127.0.0.1:0", "--concurrency", "2"]);
-        command.args(["--listen", &format!("{HOST}:{PORT}=127.0.0.1:0")]);
+        command.args(["--listen", &format!("{}=127.0.0.1:0", self.service)]);
         command.arg("--state").arg(self.state(name)).args(flags);
         let log = self.log(name);
         let started = off_thread(move || Proxy::start("meta-proxy", &mut command, Some(&log), word)).await;
         let proxy = started.unwrap_or_else(|failed| panic!("{failed}"));
         let addresses = proxy.listening.iter().map(|one| (one.service.clone(), one.address)).collect();
         let admin = Admin::at(proxy.admin.expect("it was asked for an admin port"));
-        MeshProxy { process: proxy.process, addresses, admin }
+        MeshProxy { process: proxy.process, addresses, service: self.service.clone(), admin }
     }
 
     /// The file in which the proxy of this name keeps its state.
@@ -145,7 +162,18 @@ impl Mesh {
     }
 }
 
+impl Default for Mesh {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Controller {
+    /// What it is called among the replicas on a cluster ends so.
+    pub fn name_ends(&self) -> String {
+        format!("-{}", self.process.id())
+    }
+
     /// Ends it at once.
     pub async fn kill(mut self) -> SocketAddr {
         off_thread(move || self.process.kill()).await.unwrap_or_else(|failed| panic!("{failed}"));
@@ -173,9 +201,8 @@ impl Controller {
 impl MeshProxy {
     /// Where the service is accepted that most scenarios are about.
     pub fn address(&self) -> SocketAddr {
-        let service = format!("{HOST}:{PORT}");
-        let found = self.addresses.iter().find(|(known, _)| *known == service);
-        found.unwrap_or_else(|| panic!("nothing listens for {service}: {:?}", self.addresses)).1
+        let found = self.addresses.iter().find(|(known, _)| *known == self.service);
+        found.unwrap_or_else(|| panic!("nothing listens for {}: {:?}", self.service, self.addresses)).1
     }
 
     /// A consumer of it.

@@ -8,3 +8,4 @@ mod serving;
 mod status;
 mod faults;
 mod rights;
+mod replicas;

@@ -95,6 +95,12 @@ pub fn router(cluster: &Cluster, subset: &str) -> String {
     )
 }
 
+/// A router that the controller takes and no proxy does: the controller knows no attributes, and this one is none that
+/// can be set.
+pub fn refused_by_proxies(cluster: &Cluster) -> String {
+    router(cluster, "v2").replace("name: all", "name: all, requestMutation: [{key: interface, value: x}]")
+}
+
 /// Two pods `v1` and `v2` of the service, a subset for each, and all requests go to `v1`.
 pub struct Shop {
     pub cluster: Cluster,
@@ -163,4 +169,16 @@ pub async fn until(cluster: &Cluster, name: &str, expected: &str) -> String {
         }
     })
     .await
+}
+
+/// Waits for an event about the router `orders` that says all of this.
+pub async fn until_event(cluster: &Cluster, texts: &[&str]) {
+    eventually("an event names resource and field", async || {
+        let events = cluster.list("events.k8s.io/v1", "Event").await;
+        let about = events.iter().filter(|one| one["regarding"]["name"] == "orders");
+        let notes: Vec<_> = about.map(|one| one["note"].as_str().unwrap_or_default().to_owned()).collect();
+        let is_it = |note: &String| texts.iter().all(|text| note.contains(text));
+        if notes.iter().any(is_it) { Ok(()) } else { Err(notes) }
+    })
+    .await;
 }

@@ -3,9 +3,8 @@
 use e2e::calls::{calling, until_answered_by, who};
 use e2e::eventually::eventually;
 use e2e::kubernetes::Server;
-use serde_json::Value;
 
-use crate::shop::{OURS, Shop, host, router, rule, until};
+use crate::shop::{OURS, Shop, host, refused_by_proxies, router, rule, until, until_event};
 
 #[tokio::test]
 async fn a_router_in_force_says_so_and_how_many_proxies_have_it() {
@@ -137,23 +136,10 @@ async fn what_the_proxy_refuses_is_told_in_the_status_and_in_an_event() {
     let shop = Shop::open(server).await;
     let scene = shop.setup(server).start().await;
     let client = scene.client_of(&shop.service()).await;
-    // The controller knows no attributes; the proxy does, and one that responses cannot carry is refused there.
-    let bad = router(&shop.cluster, "v2")
-        .replace("name: all", "name: all, requestMutation: [{key: interface, value: x}]");
-    shop.cluster.apply(bad).await;
+    shop.cluster.apply(refused_by_proxies(&shop.cluster)).await;
     let message = until(&shop.cluster, "orders", "Programmed=False Refused").await;
     assert!(message.contains("0 of 1 proxies") && message.contains("routes[0]"), "{message}");
-    eventually("an event names resource and field", async || {
-        let events = shop.cluster.list("events.k8s.io/v1", "Event").await;
-        let notes: Vec<String> = events
-            .iter()
-            .filter(|one| one["regarding"]["name"] == "orders")
-            .map(|one| one["note"].as_str().unwrap_or_default().to_owned())
-            .collect();
-        let is_it = |note: &String| note.contains("routes[0]") && note.contains(&host(&shop.cluster));
-        if notes.iter().any(is_it) { Ok(()) } else { Err(Value::from(notes)) }
-    })
-    .await;
+    until_event(&shop.cluster, &["routes[0]", &host(&shop.cluster)]).await;
     shop.cluster.apply(router(&shop.cluster, "v2")).await;
     until(&shop.cluster, "orders", "Programmed=True Programmed").await;
     until_answered_by("v2", &client, &calling("any")).await;
