@@ -28,11 +28,13 @@ use crate::xds::fixtures::{any, cluster, codecs, convert_good, listener, meta_pr
 const OF_CLUSTER: &str = "transport_socket.typed_config";
 const OF_LISTENER: &str = "filter_chains[0].transport_socket.typed_config";
 
+#[expect(clippy::unnecessary_wraps, reason = "every field of the message is an option")]
 fn socket<M: Message + Name>(context: &M) -> Option<TransportSocket> {
     let config = ConfigType::TypedConfig(any(context));
     Some(TransportSocket { name: "envoy.transport_sockets.tls".to_owned(), config_type: Some(config) })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every field of the message is an option")]
 fn file(name: &str) -> Option<DataSource> {
     Some(DataSource { specifier: Some(Specifier::Filename(name.to_owned())), ..Default::default() })
 }
