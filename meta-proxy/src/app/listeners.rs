@@ -100,20 +100,15 @@ impl Listeners {
         }
     }
 
-    /// Binds a listener. Its connections wait until it is opened.
+    /// Binds a listener, at its own address or `elsewhere`. Its connections wait until it is opened.
     pub fn bind(
         &mut self,
         spec: &ListenerSpec,
-        elsewhere: &BTreeMap<(String, u16), SocketAddr>,
+        elsewhere: Option<SocketAddr>,
         workers: &Workers,
     ) -> Result<SocketAddr, String> {
         let (name, wanted) = (&spec.model.name, spec.model.address);
-        let mapped = spec
-            .model
-            .services
-            .iter()
-            .find_map(|service| elsewhere.get(&(service.host.clone(), wanted.port())));
-        let target = *mapped.unwrap_or(&wanted);
+        let target = elsewhere.unwrap_or(wanted);
         let bound = listen(target).and_then(|socket| Ok((socket.local_addr()?, socket)));
         let (address, socket) = bound.map_err(|error| {
             let error = format!("{target} cannot be bound: {error}");

@@ -233,7 +233,7 @@ impl Proxy {
 
     /// Publishes what is known now. Returns the listeners that could not be bound.
     async fn put_in_force(&mut self) -> Vec<(String, String)> {
-        let snapshot = publish(&self.state, &self.resolver, &self.overview.snapshot());
+        let snapshot = publish(&self.bootstrap, &self.state, &self.resolver, &self.overview.snapshot());
         self.show(&snapshot);
         self.listeners.retain(&snapshot);
         self.workers.apply(&snapshot).await;
@@ -248,7 +248,9 @@ impl Proxy {
             if self.listeners.is_bound(&spec.model.name) {
                 continue;
             }
-            if let Err(error) = self.listeners.bind(spec, &self.bootstrap.listen, &self.workers) {
+            if let Err(error) =
+                self.listeners.bind(spec, self.bootstrap.elsewhere(&spec.model), &self.workers)
+            {
                 failed.push((spec.model.name.clone(), error));
             }
         }

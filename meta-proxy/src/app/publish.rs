@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::bootstrap::Bootstrap;
 use crate::rate_limit::Buckets;
 use crate::snapshot::{ClusterSpec, ListenerSpec, RoutesSpec, ServiceSpec, Snapshot};
 use crate::upstream::{Settings, Usage};
@@ -12,8 +13,8 @@ use crate::xds::{Cluster, Listener, State};
 use super::dns::Resolver;
 
 /// The snapshot of `state` that follows `old`. What has not changed is the same, pointer for pointer, so that workers
-/// keep what they made of it.
-pub fn publish(state: &State, resolver: &Resolver, old: &Snapshot) -> Arc<Snapshot> {
+/// keep what they made of it. It has no listener that `bootstrap` says is not served here.
+pub fn publish(bootstrap: &Bootstrap, state: &State, resolver: &Resolver, old: &Snapshot) -> Arc<Snapshot> {
     let mut snapshot = Snapshot::default();
     let now = Instant::now();
     for entry in state.routes() {
@@ -23,7 +24,7 @@ pub fn publish(state: &State, resolver: &Resolver, old: &Snapshot) -> Arc<Snapsh
             snapshot.buckets.insert(model.name.clone(), buckets);
         }
     }
-    for entry in state.listeners() {
+    for entry in state.listeners().filter(|entry| bootstrap.serves(&entry.value.model)) {
         let spec = listener(state, &snapshot, &entry.value);
         let name = entry.value.model.name.clone();
         let kept = old.listeners.get(&name).filter(|old| is_same(old, &spec)).cloned();

@@ -66,6 +66,9 @@ pub struct Flags {
     /// Bind the listener of a service elsewhere than at its own address; port 0 picks a free one
     #[arg(long, value_name = "HOST:PORT=ADDR")]
     listen: Vec<String>,
+    /// Serve the services of `listen` alone, as a gateway does, which has the address of none
+    #[arg(long)]
+    listen_only: bool,
     /// Log one line of JSON per exchange to this file; `-` is standard output
     #[arg(long, value_name = "FILE")]
     access_log: Option<String>,
@@ -114,6 +117,7 @@ impl Flags {
             admin: self.admin.or(file.admin),
             concurrency: self.concurrency.or(file.concurrency),
             listen: list(self.listen, file.listen),
+            listen_only: self.listen_only || file.listen_only,
             access_log: self.access_log.or(file.access_log),
             access_log_trace: self.access_log_trace.or(file.access_log_trace),
             drain: self.drain.or(file.drain),
@@ -132,6 +136,9 @@ impl Flags {
         });
         let listen = self.listen.iter().filter_map(|text| check.parse("listen", Some(text), listen));
         let listen: BTreeMap<_, _> = listen.collect();
+        if self.listen_only && self.listen.is_empty() {
+            check.add("listen-only", "serves nothing without listen");
+        }
         let trace_look_limit = check.parse("access-log-trace", self.access_log_trace.as_ref(), |text| {
             text.parse().map_err(|_| "must be a number of bytes".to_owned())
         });
@@ -140,6 +147,7 @@ impl Flags {
             concurrency: concurrency.unwrap_or_else(cores),
             admin: check.parse("admin", self.admin.as_ref(), address),
             listen,
+            listen_only: self.listen_only,
             access_log: self.access_log.as_ref().map(|text| match text.as_str() {
                 "-" => LogTarget::Stdout,
                 file => LogTarget::File(file.into()),
@@ -292,6 +300,8 @@ mod tests {
         for name in all {
             assert!(named.contains(&name), "{name} is not among {mistakes:#?}");
         }
+        let mistakes = Flags { listen_only: true, ..flags("a:1") }.read().unwrap_err();
+        assert_eq!(mistakes, ["listen-only: serves nothing without listen"]);
         let mistakes = Flags { tls_name: Some("x".to_owned()), ..Flags::default() }.read().unwrap_err();
         assert!(mistakes[0].starts_with("controller: must be given"), "{mistakes:?}");
         assert!(mistakes[1].starts_with("tls-name: has no effect"), "{mistakes:?}");

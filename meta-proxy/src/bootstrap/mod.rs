@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::model::Listener;
 use crate::telemetry::{LogTarget, TRACE_LOOK_LIMIT};
 
 pub use flags::{FILE_LIMIT, Flags};
@@ -22,6 +23,8 @@ pub struct Bootstrap {
     pub admin: Option<SocketAddr>,
     /// Where the listener of a service (host and port) is bound instead of its own address.
     pub listen: BTreeMap<(String, u16), SocketAddr>,
+    /// Whether the services of `listen` are the only ones that are served.
+    pub listen_only: bool,
     /// Where exchanges are logged, if they are.
     pub access_log: Option<LogTarget>,
     /// Bytes of a request in which its trace is looked for for the log's sake alone; 0: it is never looked for.
@@ -42,6 +45,7 @@ impl Default for Bootstrap {
             concurrency: 1,
             admin: None,
             listen: BTreeMap::new(),
+            listen_only: false,
             access_log: None,
             trace_look_limit: TRACE_LOOK_LIMIT,
             drain: Duration::from_secs(30),
@@ -49,5 +53,18 @@ impl Default for Bootstrap {
             queued_bytes: 256 << 20,
             seed: None,
         }
+    }
+}
+
+impl Bootstrap {
+    /// Where a listener is bound instead of its own address, if it is.
+    pub fn elsewhere(&self, listener: &Listener) -> Option<SocketAddr> {
+        let port = listener.address.port();
+        listener.services.iter().find_map(|service| self.listen.get(&(service.host.clone(), port)).copied())
+    }
+
+    /// Whether a listener is served here.
+    pub fn serves(&self, listener: &Listener) -> bool {
+        !self.listen_only || self.elsewhere(listener).is_some()
     }
 }

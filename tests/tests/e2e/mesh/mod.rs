@@ -1,6 +1,7 @@
 //! A controller and a proxy as two processes.
 
 mod envoy;
+mod gateway;
 mod outage;
 mod scope;
 mod tls;
