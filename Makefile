@@ -112,11 +112,12 @@ $(EXAMPLE_JARS): $(wildcard examples/*/interop/pom.xml) $(shell find examples/*/
 	cd $(dir $@).. && mvn -q -B package
 	touch $@
 
-# kube-apiserver and etcd, built once into the user's cache; says so. KUBEBUILDER_ASSETS names others.
+# kube-apiserver, etcd and Helm, built once into the user's cache; says so. KUBEBUILDER_ASSETS and HELM_BIN name others.
 apiserver: | tools
 	tests/tools/kubernetes
+	tests/tools/helm/build
 
-generate: ## Rewrite generated files: custom resource definitions, protocol buffers
+generate: ## Rewrite generated files: custom resource definitions (the chart's too), protocol buffers
 	UPDATE=1 cargo test -q -p crds -p xds --test generated
 
 tools: ## Install what tests need and this machine lacks: Java, Maven, Python, Node, Go, Redis, valgrind (by apt-get)

@@ -4,7 +4,9 @@ use std::fmt::{Debug, Display};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, ValidationDirective,
+};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::{Value, json};
@@ -104,14 +106,23 @@ impl Cluster {
             {
                 document["metadata"]["namespace"] = self.namespace.clone().into();
             }
-            let namespace = text_at(&document, "/metadata/namespace");
-            let api = self.api(&text_at(&document, "/apiVersion"), &kind, &namespace);
-            let patch = PatchParams { force: true, ..PatchParams::apply(MANAGER) };
-            soon("an object is applied", api.patch(&name, &patch, &Patch::Apply(&document)))
-                .await
-                .map_err(|error| error.to_string())?;
+            self.put(&document, &name, ValidationDirective::Warn).await?;
         }
         Ok(())
+    }
+
+    /// Applies an object as it is, where it says that it stands. A field that its kind does not have is refused.
+    pub async fn apply_strictly(&self, object: &Value) -> Result<(), String> {
+        self.put(object, &text_at(object, "/metadata/name"), ValidationDirective::Strict).await
+    }
+
+    async fn put(&self, object: &Value, name: &str, validation: ValidationDirective) -> Result<(), String> {
+        let namespace = text_at(object, "/metadata/namespace");
+        let api = self.api(&text_at(object, "/apiVersion"), &text_at(object, "/kind"), &namespace);
+        let mut patch = PatchParams { force: true, ..PatchParams::apply(MANAGER) };
+        patch.field_validation = Some(validation);
+        let applied = soon("an object is applied", api.patch(name, &patch, &Patch::Apply(object))).await;
+        applied.map(drop).map_err(|error| error.to_string())
     }
 
     /// Deletes an object.

@@ -4,10 +4,12 @@
 //! nothing makes endpoints of services or ends a namespace: scenarios write slices and pods by hand, and never
 //! use a namespace twice.
 
+mod chart;
 mod cluster;
 mod gate;
 mod server;
 
+pub use chart::render;
 pub use cluster::Cluster;
 pub use gate::Gate;
 pub use server::Server;

@@ -264,7 +264,8 @@ fn assets() -> PathBuf {
     path
 }
 
-fn root() -> PathBuf {
+/// The repository.
+pub(super) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 

@@ -7,5 +7,7 @@ mod definitions;
 mod serving;
 mod status;
 mod faults;
+mod chart;
+mod images;
 mod rights;
 mod replicas;

@@ -1,10 +1,10 @@
-//! The controller as its service account, with the rights of `deploy/rbac.yaml`: they are enough, and none is too much.
+//! The controller as its service account, with the rights of the chart: they are enough, and none is too much.
 
-use std::path::Path;
+use std::sync::LazyLock;
 
 use e2e::calls::{calling, who};
 use e2e::eventually::eventually;
-use e2e::kubernetes::{Cluster, Server};
+use e2e::kubernetes::{Cluster, Server, render};
 use e2e::scene::Setup;
 use serde_json::{Value, json};
 
@@ -12,11 +12,12 @@ use crate::shop::{OURS, Shop, router, until};
 
 const ACCOUNT: &str = "meta-proxy-controller";
 
-/// The rules of a role in `deploy/rbac.yaml`.
+/// What the chart installs.
+static INSTALLED: LazyLock<Vec<Value>> = LazyLock::new(|| render("mesh-system", "").unwrap());
+
+/// The rules of a role in the chart.
 fn rules(kind: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/rbac.yaml");
-    let documents: Vec<Value> = serde_saphyr::from_multiple(&std::fs::read_to_string(path).unwrap()).unwrap();
-    documents.iter().find(|object| object["kind"] == kind).unwrap()["rules"].as_array().unwrap().clone()
+    INSTALLED.iter().find(|object| object["kind"] == kind).unwrap()["rules"].as_array().unwrap().clone()
 }
 
 /// One right of those rules: a verb on a resource.
@@ -63,8 +64,9 @@ async fn the_shipped_rights_are_enough() {
     let shop = Shop::open(&server).await;
     // As it is shipped, object for object; the account stands in its own namespace.
     let home = shop.cluster.beside("mesh-system").await;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/rbac.yaml");
-    home.apply(std::fs::read_to_string(path).unwrap()).await;
+    for object in INSTALLED.iter() {
+        home.apply_strictly(object).await.unwrap();
+    }
     let config = home.config_of(&server, ACCOUNT).await;
     let setup = Setup::on_cluster(&config, shop.cluster.namespace()).listen(&shop.service());
     let scene = setup.start().await;
