@@ -140,10 +140,10 @@ pub fn main() -> ExitCode {
 async fn run(flags: Flags) -> Result<(), String> {
     let tls = tls(&flags)?;
     let following = follow(&flags).await.map_err(|error| error.to_string())?;
-    let Following { mut catalogue, registry, guard, .. } = following;
+    let Following { mut catalogue, registry, status, guard } = following;
     let stop = stop_on_signal().map_err(|error| format!("cannot listen for signals: {error}"))?;
     if let Some(address) = flags.admin {
-        let bound = ads::serve_pages(address, catalogue.clone(), registry.clone()).await;
+        let bound = ads::serve_pages(address, catalogue.clone(), registry.clone(), status).await;
         tell(&format!("admin {}", bound.map_err(|error| error.to_string())?));
     }
     let options = ServeOptions { address: flags.xds, tls, drain: flags.drain };

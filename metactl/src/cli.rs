@@ -26,16 +26,18 @@ pub enum Command {
     Validate(Validate),
     /// Tell which route, cluster and endpoints a request would meet, and why
     Explain(Explain),
+    /// Tell how each object of a controller stands: in force at how many proxies, mistakes, what proxies refuse of it
+    Status(OfController),
     /// Tell how far each proxy of a controller is: synced, stale, nacked, and what it refuses
-    ProxyStatus(ProxyStatus),
+    ProxyStatus(OfController),
     /// Begin a codec for a protocol of your own
     #[command(subcommand)]
     Codec(CodecCommand),
 }
 
-/// `metactl proxy-status`
+/// `metactl status` and `metactl proxy-status`
 #[derive(Debug, Args)]
-pub struct ProxyStatus {
+pub struct OfController {
     /// Where the controller's own pages are (its --admin)
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:15014")]
     pub(crate) controller: SocketAddr,

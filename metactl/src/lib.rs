@@ -7,6 +7,8 @@
 mod ask;
 mod cli;
 mod explain;
+mod object_status;
+mod pages;
 mod proxy_status;
 mod run;
 mod scaffold;
@@ -36,6 +38,7 @@ pub fn main(codecs: Vec<Arc<dyn Protocol>>) -> ExitCode {
         Command::Run(run) => run::run(run, codecs),
         Command::Validate(validate) => validate::validate(&validate, &codecs),
         Command::Explain(explain) => explain::explain(explain, &codecs),
+        Command::Status(status) => object_status::object_status(&status),
         Command::ProxyStatus(status) => proxy_status::proxy_status(&status),
         Command::Codec(CodecCommand::New(new)) => scaffold::new(&new, &codecs),
     };

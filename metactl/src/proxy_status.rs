@@ -4,21 +4,13 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use controller::ads::Proxy;
-use hyper::StatusCode;
 
-use crate::ask::get;
-use crate::cli::ProxyStatus;
+use crate::cli::OfController;
+use crate::pages::{columns, page};
 
 /// Prints a table, and what is refused; exit code 1 if a proxy refuses something.
-pub fn proxy_status(status: &ProxyStatus) -> Result<ExitCode, String> {
-    let address = status.controller.to_string();
-    let failed = |why: String| format!("the controller's pages at {address} cannot be read: {why}");
-    let answer = get(&address, "/proxies").map_err(failed)?;
-    if answer.status != StatusCode::OK {
-        return Err(failed(format!("it answers {}", answer.status)));
-    }
-    let proxies: Vec<Proxy> = serde_json::from_str(&answer.body)
-        .map_err(|error| failed(format!("it is not a controller's port of pages ({error})")))?;
+pub fn proxy_status(status: &OfController) -> Result<ExitCode, String> {
+    let proxies: Vec<Proxy> = page(status, "/proxies")?;
     print!("{}", table(&proxies));
     let is_refused = proxies.iter().any(|proxy| !proxy.refused.is_empty());
     Ok(if is_refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -40,16 +32,7 @@ fn table(proxies: &[Proxy]) -> String {
         let namespace = if proxy.namespace.is_empty() { "-".to_owned() } else { proxy.namespace.clone() };
         rows.push([proxy.id.clone(), namespace, clusters, endpoints, listeners, routes, proxy.peer.clone()]);
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: [usize; 7] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
-            let _ = write!(line, "{cell:width$}  ");
-        }
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
+    let mut text = columns(&rows);
     for proxy in proxies {
         for refused in &proxy.refused {
             let (kind, name, field, message) =

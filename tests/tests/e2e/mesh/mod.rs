@@ -7,8 +7,9 @@ mod scope;
 mod tls;
 
 use e2e::calls::{calling, provider, until_answered_by, who};
+use e2e::command::metactl;
 use e2e::eventually::{SOON, eventually, eventually_eq};
-use e2e::mesh::Mesh;
+use e2e::mesh::{Controller, Mesh};
 use e2e::objects::{Route, Router, Rule, Service};
 use peers::dubbo::Provider;
 
@@ -23,6 +24,13 @@ async fn two(mesh: &Mesh) -> [Provider; 2] {
 
 fn all_to(subset: &str) -> Router {
     Router::routes([Route::to(subset)])
+}
+
+/// What `metactl status` prints of a controller, and its exit code.
+async fn status(controller: &Controller) -> (String, Option<i32>) {
+    let ran = metactl(["status", "--controller", &controller.admin.address().to_string()]).await;
+    assert_eq!(ran.stderr, "");
+    (ran.stdout, ran.code)
 }
 
 #[tokio::test]
@@ -43,6 +51,11 @@ async fn a_proxy_serves_what_its_controller_reads_and_follows_it() {
         if states.iter().all(|state| state == "synced") { Ok(()) } else { Err("not synced") }
     })
     .await;
+    let (table, code) = status(&controller).await;
+    let row = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let rows: Vec<_> = table.lines().map(row).collect();
+    assert!(rows.contains(&row("MetaRouter shop/orders yes 1 of 1")), "{table}");
+    assert_eq!(code, Some(0), "{table}");
     assert_eq!(proxy.admin.get("/ready").await.status, 200);
     let metrics = proxy.admin.get("/metrics").await.body;
     assert!(metrics.contains("meta_proxy_control_connected 1"), "{metrics}");
@@ -77,6 +90,8 @@ async fn what_a_proxy_refuses_is_told_and_its_last_good_version_stays() {
         (&"listener".into(), &"options.nonsense".into()),
         "{refused}"
     );
+    let (table, code) = status(&controller).await;
+    assert!(table.contains("proxy p refused listener ") && code == Some(1), "{table}");
     assert_eq!(who(&client, &calling("who")).await, "v1");
     mesh.folder().put("router", all_to("v2"));
     until_answered_by("v2", &client, &calling("who")).await;
