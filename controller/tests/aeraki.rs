@@ -179,7 +179,7 @@ spec:
 }
 
 #[test]
-fn gateways_are_named() {
+fn a_router_that_names_a_gateway_is_served_there() {
     let gateway = "
 apiVersion: networking.istio.io/v1beta1
 kind: Gateway
@@ -192,12 +192,11 @@ spec:
         "{ROUTER}  gateways: [istio-system/front]\n  routes:\n  - route: [{{destination: {{host: \
          payments.bank.svc.cluster.local, port: {{number: 20880}}}}}}]\n"
     );
-    assert_eq!(
-        about(&[SERVICE, RULE, gateway, &router]),
-        [
-            "error: MetaRouter bank/payments: spec.gateways: not supported yet; remove it to serve these routes to other clients"
-        ]
-    );
+    assert_eq!(about(&[SERVICE, RULE, gateway, &router]), [""; 0]);
+    let loaded = load(&documents(&[SERVICE, RULE, &router])).unwrap();
+    let listeners: Vec<_> = lines_of(&loaded, "listener");
+    assert_eq!(listeners.len(), 2, "one for the mesh: {listeners:?}");
+    assert!(listeners[1].starts_with("listener gateway|20880|istio-system/front "), "{listeners:?}");
 }
 
 #[test]

@@ -58,6 +58,33 @@ fn a_router_says_who_gets_its_routes_and_a_service_who_knows_of_it() {
 }
 
 #[test]
+fn a_router_says_which_gateways_serve_it_and_whether_others_do() {
+    let rows = [
+        ("gateways: [edge]", Some("shop/edge"), false),
+        ("gateways: [mesh, web/edge]", Some("web/edge"), true),
+        ("gateways: [mesh]", None, true),
+    ];
+    for (spec, gateway, is_for_mesh) in rows {
+        let loaded =
+            exported("", &format!("{spec}\nroutes: [{{route: [{{destination: {{host: orders}}}}]}}]"));
+        assert_eq!(said(&loaded), [""; 0]);
+        let audience = |kind, name: String| loaded.audiences.get(&(kind, name)).cloned();
+        let routes = xds::names::route_config("orders.shop.svc.cluster.local", 20880);
+        let of_routes = audience(xds::ResourceType::Routes, routes).unwrap();
+        let listener = gateway.map(|gateway| xds::names::gateway_listener(gateway, 20880));
+        let of_listener = listener.map(|name| audience(xds::ResourceType::Listener, name).unwrap());
+        for (namespace, name) in [("shop", "edge"), ("web", "edge"), ("shop", "other")] {
+            let is_it = gateway == Some(&*format!("{namespace}/{name}"));
+            assert_eq!(of_routes.includes(namespace, name), is_it, "{spec} {namespace}/{name}");
+            let has_listener = of_listener.as_ref().is_some_and(|one| one.includes(namespace, name));
+            assert_eq!(has_listener, is_it, "{spec} {namespace}/{name}");
+        }
+        assert_eq!(of_routes.includes("anywhere", ""), is_for_mesh, "{spec}");
+        assert!(of_listener.is_none_or(|one| !one.includes("shop", "")), "{spec}");
+    }
+}
+
+#[test]
 fn exports_that_leave_somebody_without_are_told() {
     let object = "MetaRouter shop/orders: spec";
     assert_eq!(

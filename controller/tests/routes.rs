@@ -209,8 +209,8 @@ fn mistakes_are_named_with_their_place_and_what_would_be_right() {
             "33:26: error: MetaRouter shop/orders: spec.routes[0].match.attributes.method: a condition holds one of exact, prefix, regex, present and not; this has exact and prefix",
         ),
         (
-            "gateways: [edge]".into(),
-            "31:3: error: MetaRouter shop/orders: spec.gateways: not supported yet; remove it to serve these routes to other clients",
+            "gateways: [edge, Edge]".into(),
+            "31:20: error: MetaRouter shop/orders: spec.gateways[1]: \"Edge\" names no gateway; it would be a name, a namespace and a name with `/` between them, or mesh, which stands for all proxies that are no gateway",
         ),
         (
             "exportTo: [web, Web]".into(),
@@ -322,14 +322,18 @@ fn a_route_whose_conditions_cannot_be_read_is_left_out() {
 
 #[test]
 fn a_router_with_something_that_is_not_supported_outside_of_its_routes_serves_nothing() {
-    let (routes, _) = routes(&format!("gateways: [edge]\n{}", one("")));
-    assert_eq!(routes, ["default -> @ 100%"]);
+    let (routes, _) = routes(&format!("globalRateLimit: {{domain: a}}\n{}", one("")));
+    assert_eq!(
+        routes,
+        ["default misconfigured MetaRouter shop/orders has a rate limit that cannot be kept"],
+        "not even without a limit"
+    );
 }
 
 #[test]
 fn a_router_that_serves_nothing_is_told_all_its_mistakes_at_once() {
     let destination = format!("route: [{{destination: {{host: {HOST}, subset: v9}}}}]");
-    let spec = format!("gateways: [edge]\nroutes:\n- {destination}\n  timeout: soon");
+    let spec = format!("globalRateLimit: {{domain: a}}\nroutes:\n- {destination}\n  timeout: soon");
     let (_, lines) = routes(&spec);
     assert_eq!(lines.len(), 3, "{lines:?}");
     let unknown = router(&spec).replace("hosts: [orders", "hosts: [nobody");

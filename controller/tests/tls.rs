@@ -281,7 +281,7 @@ fn a_mistake_in_the_encryption_from_clients_leaves_no_listener_that_is_not_encry
     for (tls, message) in rows {
         assert_eq!(server(tls), (None, vec![message.to_owned()]), "{tls}");
     }
-    let spec = "gateways: [g]\ntls: {mode: SIMPLE, serverCertificate: /s, privateKey: /k}";
+    let spec = "globalRateLimit: {domain: a}\ntls: {mode: SIMPLE, serverCertificate: /s, privateKey: /k}";
     let loaded = load(&documents(&[ORDERS, &router(spec)])).unwrap();
     assert_eq!(
         lines_of(&loaded, "listener"),

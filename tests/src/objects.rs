@@ -176,6 +176,7 @@ pub struct Router {
     health_check: Option<String>,
     tls: Option<String>,
     export_to: Option<String>,
+    gateways: Option<String>,
 }
 
 impl Router {
@@ -189,6 +190,7 @@ impl Router {
             health_check: None,
             tls: None,
             export_to: None,
+            gateways: None,
         }
     }
 
@@ -196,6 +198,13 @@ impl Router {
     #[must_use]
     pub fn of(mut self, host: &str) -> Self {
         host.clone_into(&mut self.host);
+        self
+    }
+
+    /// These gateways serve it, such as `edge, mesh`.
+    #[must_use]
+    pub fn gateways(mut self, gateways: &str) -> Self {
+        self.gateways = Some(gateways.to_owned());
         self
     }
 
@@ -244,6 +253,9 @@ impl Display for Router {
         writeln!(f, "apiVersion: metaprotocol.aeraki.io/v1alpha1\nkind: MetaRouter")?;
         writeln!(f, "metadata:\n  name: {}\n  namespace: shop", name(&self.host))?;
         writeln!(f, "spec:\n  hosts: [{}]", self.host)?;
+        if let Some(gateways) = &self.gateways {
+            writeln!(f, "  gateways: [{gateways}]")?;
+        }
         if let Some(options) = &self.options {
             writeln!(f, "  options: {{{options}}}")?;
         }

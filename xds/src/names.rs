@@ -20,6 +20,11 @@ pub fn listener(address: impl fmt::Display, port: u16) -> String {
     format!("{address}_{port}")
 }
 
+/// Name of a gateway's listener; `gateway` is `<namespace>/<name>`.
+pub fn gateway_listener(gateway: &str, port: u16) -> String {
+    format!("gateway|{port}|{gateway}")
+}
+
 /// The parts of a cluster's name, if it has the form that [`cluster`] gives.
 pub fn parse_cluster(name: &str) -> Option<ClusterName<'_>> {
     let mut parts = name.splitn(4, '|');

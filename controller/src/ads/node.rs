@@ -4,7 +4,7 @@ use xds::ResourceType;
 use xds::envoy::envoy::config::core::v3 as core;
 use xds::envoy::google::protobuf::value::Kind;
 
-/// Bytes of a node's id, namespace or role.
+/// Bytes of a node's id, namespace, role or gateway.
 pub const NODE_TEXT_LIMIT: usize = 256;
 
 /// A proxy, as it says of itself.
@@ -16,13 +16,15 @@ pub struct Node {
     pub namespace: String,
     /// What it is for, such as `gateway`; empty: it does not say.
     pub role: String,
+    /// The gateway of its namespace that it is part of; empty: none.
+    pub gateway: String,
     /// Types that it asks for at once when a stream begins. Nothing is answered before these requests have come: only then
     /// is it known what it has from an earlier stream. 0: it does not say.
     pub first_requests: usize,
 }
 
 impl Node {
-    /// Reads `id` and, of the metadata, `namespace` (or Istio's `NAMESPACE`), `role` and `first_requests`.
+    /// Reads `id` and, of the metadata, `namespace` (or Istio's `NAMESPACE`), `role`, `gateway` and `first_requests`.
     pub fn read(node: Option<&core::Node>) -> Result<Self, String> {
         let node = node.ok_or("the first request of a stream must say its node")?;
         let value = |names: &[&str]| {
@@ -41,12 +43,19 @@ impl Node {
             id: node.id.clone(),
             namespace: text(&["namespace", "NAMESPACE"]).unwrap_or_default(),
             role: text(&["role"]).unwrap_or_default(),
+            gateway: text(&["gateway"]).unwrap_or_default(),
             first_requests,
         };
         if read.id.is_empty() {
             return Err("node.id must not be empty: it is what the proxy is called".to_owned());
         }
-        for (field, text) in [("id", &read.id), ("namespace", &read.namespace), ("role", &read.role)] {
+        let texts = [
+            ("id", &read.id),
+            ("namespace", &read.namespace),
+            ("role", &read.role),
+            ("gateway", &read.gateway),
+        ];
+        for (field, text) in texts {
             if text.len() > NODE_TEXT_LIMIT {
                 return Err(format!(
                     "node.{field} has {} bytes, at most {NODE_TEXT_LIMIT} are taken",
@@ -81,6 +90,7 @@ mod tests {
             id: "a".to_owned(),
             namespace: "shop".to_owned(),
             role: "gateway".to_owned(),
+            gateway: String::new(),
             first_requests: 4,
         };
         assert_eq!(Node::read(Some(&node)), Ok(expected));

@@ -198,7 +198,7 @@ impl Registry {
         let refusal = |rejection: Rejection, node: Option<&Node>| {
             let item = catalogue.get(rejection.kind, &rejection.name);
             let seen = item.and_then(|item| match node {
-                Some(node) => item.seen_by(&node.namespace, &node.role),
+                Some(node) => item.seen_by(&node.namespace, &node.gateway),
                 None => Some(item),
             });
             let proxy = node.map(|node| node.id.clone());

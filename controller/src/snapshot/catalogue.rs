@@ -55,11 +55,23 @@ impl Item {
         self.resource.version == other.resource.version && self.audience == other.audience && same_otherwise
     }
 
-    /// What a proxy in `namespace` with this role sees of it.
-    pub fn seen_by<'a>(self: &'a Arc<Self>, namespace: &str, role: &str) -> Option<&'a Arc<Self>> {
+    /// What a proxy in `namespace` sees of it that is part of this gateway; of none, if `gateway` is empty. Gateways have no
+    /// other listeners than their own.
+    pub fn seen_by<'a>(self: &'a Arc<Self>, namespace: &str, gateway: &str) -> Option<&'a Arc<Self>> {
+        if !gateway.is_empty() && self.resource.kind == ResourceType::Listener && !self.is_of_gateway() {
+            return None;
+        }
         let is_for =
-            |item: &Self| item.audience.as_ref().is_none_or(|audience| audience.includes(namespace, role));
+            |item: &Self| item.audience.as_ref().is_none_or(|audience| audience.includes(namespace, gateway));
         std::iter::successors(Some(self), |item| item.otherwise.as_ref()).find(|item| is_for(item))
+    }
+}
+
+impl Item {
+    /// Whether it is the listener of a gateway.
+    fn is_of_gateway(&self) -> bool {
+        self.resource.kind == ResourceType::Listener
+            && self.audience.as_ref().is_some_and(|audience| audience.gateways.is_some())
     }
 }
 
@@ -96,9 +108,10 @@ impl Catalogue {
         self.has_audiences
     }
 
-    /// All resources in delivery order.
+    /// All resources in delivery order, but the listeners of gateways.
     pub fn resources(&self) -> impl Iterator<Item = &Resource> {
-        self.items.iter().flat_map(BTreeMap::values).map(|item| &item.resource)
+        let items = self.items.iter().flat_map(BTreeMap::values);
+        items.filter(|item| !item.is_of_gateway()).map(|item| &item.resource)
     }
 
     /// The one that follows, in which all that did not change is shared with this one.
@@ -206,7 +219,11 @@ mod tests {
         assert_eq!(moved.generation(), first.generation());
         assert_eq!(moved.get(ResourceType::Cluster, "a").unwrap().resource.origins.len(), 1);
         let mut hidden = snapshot(&[("a", "1")]);
-        let shop = Audience { namespaces: Some(BTreeSet::from(["shop".to_owned()])), roles: None };
+        let shop = Audience {
+            namespaces: Some(BTreeSet::from(["shop".to_owned()])),
+            is_for_mesh: true,
+            gateways: None,
+        };
         hidden.audiences.insert(key, shop.clone());
         assert_eq!(first.next(hidden).generation(), first.generation() + 1);
         assert!(shop.includes("shop", "gateway") && !shop.includes("mall", "gateway"));

@@ -93,7 +93,7 @@ impl Clusters {
                 |endpoint: &Endpoint| Some(SocketAddr::new(endpoint.address.parse().ok()?, endpoint.port));
             let endpoints = Endpoints { name: id.name(), addresses: chosen.filter_map(address).collect() };
             let (origins, exports) = (origins.clone(), service.exports.clone());
-            self.endpoints.push(Traced { value: endpoints, origins, exports });
+            self.endpoints.push(Traced { value: endpoints, origins, exports, reach: None });
             Discovery::Assigned
         };
         origins.extend(routers.origin_of_options(service.host, |options| options.upstream.is_some()));
@@ -110,6 +110,6 @@ impl Clusters {
             settings,
             health_check: routers.health_check(service.host).cloned(),
         };
-        self.clusters.push(Traced { value, origins, exports: service.exports.clone() });
+        self.clusters.push(Traced { value, origins, exports: service.exports.clone(), reach: None });
     }
 }

@@ -47,8 +47,11 @@ fn resource<T: Hash, M: Message + Name>(
 }
 
 pub(crate) fn listener(traced: &Traced<Listener>) -> Resource {
-    let Listener { address, port, codec, options, services, tls } = &traced.value;
-    let name = xds::names::listener(address, *port);
+    let Listener { gateway, address, port, codec, options, services, tls } = &traced.value;
+    let name = match gateway {
+        Some(gateway) => xds::names::gateway_listener(gateway, *port),
+        None => xds::names::listener(address, *port),
+    };
     let service = |service: &super::model::ListenerService| v1::Service {
         name: service.name.clone(),
         route_config_name: service.route_config_name.clone(),

@@ -1,4 +1,4 @@
-//! Whose clients may see something: the `exportTo` of a service and of a `MetaRouter`.
+//! Whose clients may see something: the `exportTo` of a service and of a `MetaRouter`, and the latter's `gateways`.
 
 use std::collections::BTreeSet;
 
@@ -11,20 +11,29 @@ const ALL: &str = "*";
 const OWN: &str = ".";
 const NONE: &str = "~";
 
+/// All proxies that are no gateway.
+const MESH: &str = "mesh";
+
 /// Who may see a resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Audience {
     /// Proxies that stand in one of these namespaces; `None`: all.
     pub namespaces: Option<BTreeSet<String>>,
-    /// Proxies of one of these roles; `None`: all.
-    pub roles: Option<BTreeSet<String>>,
+    /// Whether proxies may that are no gateway.
+    pub is_for_mesh: bool,
+    /// Gateways that may, by namespace and name, wherever they stand; `None`: those in the namespaces.
+    pub gateways: Option<BTreeSet<String>>,
 }
 
 impl Audience {
-    /// Whether a proxy in `namespace` with this role belongs to it.
-    pub fn includes(&self, namespace: &str, role: &str) -> bool {
-        self.namespaces.as_ref().is_none_or(|all| all.contains(namespace))
-            && self.roles.as_ref().is_none_or(|all| all.contains(role))
+    /// Whether a proxy in `namespace` belongs to it that is part of this gateway; of none, if `gateway` is empty.
+    pub fn includes(&self, namespace: &str, gateway: &str) -> bool {
+        let is_near = || self.namespaces.as_ref().is_none_or(|all| all.contains(namespace));
+        match &self.gateways {
+            _ if gateway.is_empty() => self.is_for_mesh && is_near(),
+            Some(gateways) => gateways.contains(&format!("{namespace}/{gateway}")),
+            None => is_near(),
+        }
     }
 }
 
@@ -36,6 +45,43 @@ pub(crate) enum Exports {
     All,
     /// These.
     Of(BTreeSet<String>),
+}
+
+/// The proxies of all gateways that are named, as in a `MetaRouter`'s `gateways`; the mesh, if that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// Whether it reaches proxies that are no gateway.
+    pub(crate) is_for_mesh: bool,
+    /// Gateways, each as `namespace/name`.
+    pub(crate) gateways: BTreeSet<String>,
+}
+
+impl Reach {
+    /// What a list says that stands at `path` of an object; `None`: it says nothing, so it is for the mesh alone. What
+    /// names no gateway adds none.
+    pub(crate) fn read(
+        list: &[String],
+        object: &Head,
+        path: &FieldPath,
+        report: &mut Report,
+    ) -> Option<Self> {
+        let mut read = Self { is_for_mesh: false, gateways: BTreeSet::new() };
+        for (i, text) in list.iter().enumerate() {
+            let (namespace, name) = text.split_once('/').unwrap_or((&object.key.namespace, text));
+            if text == MESH {
+                read.is_for_mesh = true;
+            } else if is_namespace(namespace) && is_namespace(name) {
+                read.gateways.insert(format!("{namespace}/{name}"));
+            } else {
+                let message = format!(
+                    "{text:?} names no gateway; it would be a name, a namespace and a name with `/` between them, or {MESH}, which \
+                     stands for all proxies that are no gateway"
+                );
+                report.error(object, &path.index(i), message);
+            }
+        }
+        (!list.is_empty()).then_some(read)
+    }
 }
 
 impl Exports {
@@ -108,12 +154,18 @@ impl Exports {
         }
     }
 
-    /// As those know it who deliver; `None`: everybody.
-    pub(crate) fn audience(&self) -> Option<Audience> {
-        match self {
+    /// Those of them that `reach` reaches, as those know it who deliver; `None`: everybody.
+    pub(crate) fn audience(&self, reach: Option<&Reach>) -> Option<Audience> {
+        let namespaces = match self {
+            Self::All if reach.is_none() => return None,
             Self::All => None,
-            Self::Of(names) => Some(Audience { namespaces: Some(names.clone()), roles: None }),
-        }
+            Self::Of(names) => Some(names.clone()),
+        };
+        Some(Audience {
+            namespaces,
+            is_for_mesh: reach.is_none_or(|reach| reach.is_for_mesh),
+            gateways: reach.map(|reach| reach.gateways.clone()),
+        })
     }
 }
 

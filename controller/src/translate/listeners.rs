@@ -1,8 +1,9 @@
 //! The addresses that clients connect to. Services that share one are told apart by what their messages name.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
 
+use super::exports::{Exports, Reach};
 use super::model::{Listener, ListenerService, ServerTls, Traced};
 use super::report::Report;
 use super::routers::Routers;
@@ -29,6 +30,32 @@ pub(crate) fn all(
         // The oldest is first, and what collides with it is left out.
         members.sort_by_key(|(service, _)| (service.object.created, &service.object.key));
         listener(place, &members, routers, report)
+    };
+    places.into_iter().filter_map(build).collect()
+}
+
+/// Those of gateways, by gateway and port: at every address that the machine has.
+pub(crate) fn of_gateways(
+    services: &Services<'_>,
+    routers: &Routers<'_>,
+    report: &mut Report,
+) -> Vec<Traced<Listener>> {
+    let mut places: BTreeMap<(&str, u16), Vec<Member<'_, '_>>> = BTreeMap::new();
+    for service in services.iter().filter(|service| !routers.is_closed(service.host)) {
+        let gateways = routers.reach(service.host).into_iter().flat_map(|reach| &reach.gateways);
+        for (gateway, port) in
+            gateways.flat_map(|gateway| service.ports.iter().map(move |port| (gateway, port)))
+        {
+            places.entry((gateway, port.number)).or_default().push((service, port));
+        }
+    }
+    let build = |((gateway, port), mut members): ((&str, u16), Vec<Member<'_, '_>>)| {
+        members.sort_by_key(|(service, _)| (service.object.created, &service.object.key));
+        let mut built = listener((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port), &members, routers, report)?;
+        built.value.gateway = Some(gateway.to_owned());
+        let gateways = BTreeSet::from([gateway.to_owned()]);
+        (built.exports, built.reach) = (Exports::All, Some(Reach { is_for_mesh: false, gateways }));
+        Some(built)
     };
     places.into_iter().filter_map(build).collect()
 }
@@ -91,11 +118,11 @@ fn listener(
     if let Some(router) = routers.get(first.host).filter(|_| tls.is_some()) {
         origins.push(router.origin(&FieldPath::spec().field("tls")));
     }
-    let value = Listener { address, port, codec: codec.clone(), options, services, tls };
+    let value = Listener { gateway: None, address, port, codec: codec.clone(), options, services, tls };
     // Whom it has nothing for beside, the routes of the others are not shown to.
     let exports = kept.iter().map(|((service, _), _)| service.exports.clone());
     let exports = exports.reduce(|all, one| all.or(&one)).unwrap_or_default();
-    Some(Traced { value, origins, exports })
+    Some(Traced { value, origins, exports, reach: None })
 }
 
 /// Why a host's clients cannot be served as those of the first one are, in words that follow "they share a port, so".

@@ -33,8 +33,6 @@ use xds::{Resource, ResourceType};
 use crate::object::{Key, Objects};
 use crate::status::{Diagnostic, Severity};
 
-use exports::Exports;
-
 pub use balancing::{RING_SIZE_LIMIT, TABLE_SIZE_LIMIT};
 pub use exports::Audience;
 pub use health::{LONGEST_CHECK_INTERVAL, SHORTEST_CHECK_INTERVAL};
@@ -96,16 +94,18 @@ pub fn translate(objects: &Objects, options: &Options) -> Translation {
     let routers = routers::Routers::of(objects, &services, options, &mut report);
     let tables = routes::all(&services, &rules, &routers, &mut report);
     let clusters = clusters::all(&services, &rules, &routers, &tables, &mut report);
-    let listeners = listeners::all(&services, &routers, &mut report);
-    let mut all: Vec<(Resource, &Exports)> = Vec::new();
-    all.extend(clusters.clusters.iter().map(|one| (encode::cluster(one), &one.exports)));
-    all.extend(clusters.endpoints.iter().map(|one| (encode::endpoints(one), &one.exports)));
-    all.extend(listeners.iter().map(|one| (encode::listener(one), &one.exports)));
-    all.extend(tables.configurations.iter().map(|one| (encode::routes(one), &one.exports)));
+    let mut listeners = listeners::all(&services, &routers, &mut report);
+    listeners.extend(listeners::of_gateways(&services, &routers, &mut report));
+    let mut all: Vec<(Resource, Option<Audience>)> = Vec::new();
+    all.extend(clusters.clusters.iter().map(|one| (encode::cluster(one), one.audience())));
+    all.extend(clusters.endpoints.iter().map(|one| (encode::endpoints(one), one.audience())));
+    all.extend(listeners.iter().map(|one| (encode::listener(one), one.audience())));
+    all.extend(tables.configurations.iter().map(|one| (encode::routes(one), one.audience())));
     all.sort_by(|(a, _), (b, _)| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     let key = |resource: &Resource| (resource.kind, resource.name.clone());
-    let audience = |(resource, exports): &(Resource, &Exports)| Some((key(resource), exports.audience()?));
-    let otherwise = tables.otherwise.iter().map(|one| (encode::routes(one), one.exports.audience()));
+    let audience =
+        |(resource, audience): &(Resource, Option<Audience>)| Some((key(resource), audience.clone()?));
+    let otherwise = tables.otherwise.iter().map(|one| (encode::routes(one), one.audience()));
     Translation {
         audiences: all.iter().filter_map(audience).collect(),
         otherwise: otherwise.map(|(resource, audience)| (key(&resource), (resource, audience))).collect(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crds::FreeForm;
 use xds::Origin;
 
-use super::exports::Exports;
+use super::exports::{Audience, Exports, Reach};
 
 /// A value, the objects that it came from, and whom it is for; only the value is hashed.
 #[derive(Debug, Clone)]
@@ -17,11 +17,22 @@ pub(crate) struct Traced<T> {
     pub(crate) origins: Vec<Origin>,
     /// Whose clients may see it.
     pub(crate) exports: Exports,
+    /// Which gateways are told of it; `None`: it is for the mesh, and for those who ask.
+    pub(crate) reach: Option<Reach>,
+}
+
+impl<T> Traced<T> {
+    /// Who may see it; `None`: everybody.
+    pub(crate) fn audience(&self) -> Option<Audience> {
+        self.exports.audience(self.reach.as_ref())
+    }
 }
 
 /// An address that clients connect to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Listener {
+    /// The gateway that has it, as `namespace/name`; `None`: whoever has the address.
+    pub(crate) gateway: Option<String>,
     pub(crate) address: IpAddr,
     pub(crate) port: u16,
     /// Name of the codec.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds::{CodecOptions, FreeForm, MetaRouterSpec};
 use xds::Origin;
 
-use super::exports::Exports;
+use super::exports::{Exports, Reach};
 use super::model::{HealthCheck, RateLimit, ServerTls};
 use super::report::Report;
 use super::services::{Service, Services};
@@ -26,6 +26,8 @@ pub(crate) struct Routers<'a> {
     rate_limits: BTreeMap<&'a str, RateLimit>,
     /// Whose clients see their routes, by host.
     exports: BTreeMap<&'a str, Exports>,
+    /// The gateways that they name, by host.
+    reach: BTreeMap<&'a str, Reach>,
     /// How the endpoints of their hosts are pinged.
     checks: BTreeMap<&'a str, HealthCheck>,
     /// The others, and the host that each is for, where that is served: their routes are read as well, so that all
@@ -55,6 +57,8 @@ impl<'a> Routers<'a> {
             let list = object.spec.export_to.iter().map(String::as_str);
             let exports =
                 Exports::read(list, object, &|i| FieldPath::spec().field("exportTo").index(i), report);
+            let gateways = FieldPath::spec().field("gateways");
+            let reach = Reach::read(&object.spec.gateways, object, &gateways, report);
             let tls = object.spec.tls.as_ref().map(|tls| tls::server(object, tls, report));
             // All are looked at, so that all mistakes are told at once.
             let is_sound = is_supported(object, report) && rate_limit.is_ok() && !matches!(tls, Some(None));
@@ -91,6 +95,7 @@ impl<'a> Routers<'a> {
                     report.warning(object, &FieldPath::spec().field("exportTo"), message);
                 }
                 all.exports.insert(service.host, exports);
+                all.reach.extend(reach.map(|reach| (service.host, reach)));
                 all.rate_limits.extend(rate_limit.ok().flatten().map(|limit| (service.host, limit)));
                 all.checks.extend(checks.map(|checks| (service.host, checks)));
                 all.unlimited.remove(service.host);
@@ -175,6 +180,11 @@ impl<'a> Routers<'a> {
         self.checks.get(host)
     }
 
+    /// Which gateways serve a host; `None`: none, and all others do.
+    pub(crate) fn reach(&self, host: &str) -> Option<&Reach> {
+        self.reach.get(host)
+    }
+
     /// How connections from clients of a host are encrypted; `None`: not at all.
     pub(crate) fn tls(&self, host: &str) -> Option<&ServerTls> {
         self.tls.get(host)
@@ -233,14 +243,7 @@ fn refusal(own: &str, service: &Service<'_>, options: &Options) -> Option<Findin
 
 fn is_supported(object: &Object<MetaRouterSpec>, report: &mut Report) -> bool {
     let spec = &object.spec;
-    let unsupported = [
-        (
-            "gateways",
-            !spec.gateways.is_empty(),
-            "not supported yet; remove it to serve these routes to other clients",
-        ),
-        ("globalRateLimit", spec.global_rate_limit.is_some(), "not supported yet"),
-    ];
+    let unsupported = [("globalRateLimit", spec.global_rate_limit.is_some(), "not supported yet")];
     let mut is_supported = true;
     for (field, _, message) in unsupported.into_iter().filter(|(_, is_set, _)| *is_set) {
         is_supported = false;

@@ -47,7 +47,8 @@ pub(crate) fn all(
     for service in services.iter() {
         let exports = routers.exports(service);
         for port in &service.ports {
-            if !exports.includes(&service.exports) {
+            let reach = routers.reach(service.host);
+            if !exports.includes(&service.exports) || reach.is_some_and(|reach| !reach.is_for_mesh) {
                 otherwise.push(without_router(service, port));
             }
             let name = xds::names::route_config(service.host, port.number);
@@ -56,6 +57,7 @@ pub(crate) fn all(
                 value: RouteConfiguration { name, routes: Vec::new(), rate_limit },
                 origins: Vec::new(),
                 exports: exports.clone(),
+                reach: reach.cloned(),
             };
             match routers.get(service.host) {
                 Some(router) if !router.spec.routes.is_empty() => {
@@ -104,6 +106,7 @@ fn without_router(service: &Service<'_>, port: &Port) -> Traced<RouteConfigurati
         value: RouteConfiguration { name, routes: vec![default_route(service, port)], rate_limit: None },
         origins: vec![service.object.origin(&port.path)],
         exports: service.exports.clone(),
+        reach: None,
     }
 }
 

@@ -42,6 +42,10 @@ pub struct Flags {
     /// What the proxy is for, such as gateway
     #[arg(long, value_name = "NAME")]
     role: Option<String>,
+    /// Be part of the gateway of this name in the proxy's namespace: serve the MetaRouters that name it in `gateways`, and
+    /// nothing else
+    #[arg(long, value_name = "NAME")]
+    gateway: Option<String>,
     /// The proxy's certificate for its controllers, with what leads to its authority, as PEM
     #[arg(long, value_name = "FILE")]
     tls_certificate: Option<String>,
@@ -109,6 +113,7 @@ impl Flags {
             node_id: self.node_id.or(file.node_id),
             namespace: self.namespace.or(file.namespace),
             role: self.role.or(file.role),
+            gateway: self.gateway.or(file.gateway),
             tls_certificate: self.tls_certificate.or(file.tls_certificate),
             tls_key: self.tls_key.or(file.tls_key),
             tls_authorities: self.tls_authorities.or(file.tls_authorities),
@@ -174,6 +179,7 @@ impl Flags {
             node_id,
             namespace: self.namespace.clone().unwrap_or_default(),
             role: self.role.clone().unwrap_or_default(),
+            gateway: self.gateway.clone().unwrap_or_default(),
             tls: self.tls(check),
             state: self.state.as_ref().map(Into::into),
             seed: None,

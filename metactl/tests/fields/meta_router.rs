@@ -50,11 +50,11 @@ pub fn router() -> Vec<Row> {
             "nobody.shop.example",
             "controller/tests/services.rs::a_router_of_a_host_that_nobody_has_serves_nothing_and_says_so",
         ),
-        Row::refused(
+        Row::served(
             "spec.gateways",
-            "gateways that serve these routes as well",
+            "gateways that serve these routes, as `name` or `namespace/name`; `mesh`: all other proxies as well. Absent: only those",
             json!(["edge"]),
-            "controller/tests/aeraki.rs::gateways_are_named",
+            "tests/tests/e2e/mesh/gateway.rs::a_gateway_serves_the_routers_that_name_it_and_tells_services_on_one_port_apart",
         ),
         Row::served(
             "spec.exportTo",

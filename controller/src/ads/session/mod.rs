@@ -293,5 +293,5 @@ fn visible<'a>(
     kind: ResourceType,
     name: &str,
 ) -> Option<&'a Arc<Item>> {
-    catalogue.get(kind, name)?.seen_by(&node.namespace, &node.role)
+    catalogue.get(kind, name)?.seen_by(&node.namespace, &node.gateway)
 }

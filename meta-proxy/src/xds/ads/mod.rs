@@ -28,6 +28,8 @@ pub struct Options {
     pub namespace: String,
     /// What the proxy is for, such as `gateway`.
     pub role: String,
+    /// The gateway of its namespace that the proxy is part of; empty: none.
+    pub gateway: String,
     /// TLS, if so.
     pub tls: Option<Tls>,
     /// Where the last good resources are kept, if they are.

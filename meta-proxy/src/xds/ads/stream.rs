@@ -277,6 +277,7 @@ fn node(options: &Options, first_requests: usize) -> Node {
     let known = [
         ("namespace", text(&options.namespace)),
         ("role", text(&options.role)),
+        ("gateway", text(&options.gateway)),
         ("first_requests", Some(Kind::NumberValue(first_requests as f64))),
     ];
     let fields =

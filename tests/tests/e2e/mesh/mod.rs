@@ -33,6 +33,15 @@ async fn status(controller: &Controller) -> (String, Option<i32>) {
     (ran.stdout, ran.code)
 }
 
+/// Waits until `metactl status` tells this of something that is not in force.
+async fn until_told(controller: &Controller, words: &str) {
+    eventually("the refusal is told", async || {
+        let (table, code) = status(controller).await;
+        if table.contains(words) && code == Some(1) { Ok(()) } else { Err(table) }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_proxy_serves_what_its_controller_reads_and_follows_it() {
     let mut mesh = Mesh::new();
@@ -51,11 +60,13 @@ async fn a_proxy_serves_what_its_controller_reads_and_follows_it() {
         if states.iter().all(|state| state == "synced") { Ok(()) } else { Err("not synced") }
     })
     .await;
-    let (table, code) = status(&controller).await;
     let row = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let rows: Vec<_> = table.lines().map(row).collect();
-    assert!(rows.contains(&row("MetaRouter shop/orders yes 1 of 1")), "{table}");
-    assert_eq!(code, Some(0), "{table}");
+    eventually("its router is said to be in force", async || {
+        let (table, code) = status(&controller).await;
+        let is_in_force = table.lines().any(|line| row(line) == row("MetaRouter shop/orders yes 1 of 1"));
+        if is_in_force && code == Some(0) { Ok(()) } else { Err(table) }
+    })
+    .await;
     assert_eq!(proxy.admin.get("/ready").await.status, 200);
     let metrics = proxy.admin.get("/metrics").await.body;
     assert!(metrics.contains("meta_proxy_control_connected 1"), "{metrics}");
@@ -90,8 +101,7 @@ async fn what_a_proxy_refuses_is_told_and_its_last_good_version_stays() {
         (&"listener".into(), &"options.nonsense".into()),
         "{refused}"
     );
-    let (table, code) = status(&controller).await;
-    assert!(table.contains("proxy p refused listener ") && code == Some(1), "{table}");
+    until_told(&controller, "proxy p refused listener ").await;
     assert_eq!(who(&client, &calling("who")).await, "v1");
     mesh.folder().put("router", all_to("v2"));
     until_answered_by("v2", &client, &calling("who")).await;

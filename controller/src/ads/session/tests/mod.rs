@@ -40,7 +40,13 @@ fn after(catalogue: &Catalogue, all: &[(ResourceType, &str, &str)]) -> Arc<Catal
 }
 
 fn node() -> Node {
-    Node { id: "a".to_owned(), namespace: "shop".to_owned(), role: String::new(), first_requests: 0 }
+    Node {
+        id: "a".to_owned(),
+        namespace: "shop".to_owned(),
+        role: String::new(),
+        gateway: String::new(),
+        first_requests: 0,
+    }
 }
 
 fn delta(catalogue: &Arc<Catalogue>) -> Session {
@@ -260,7 +266,7 @@ fn a_refusal_may_be_of_a_resource_of_another_type() {
 #[test]
 fn a_node_sees_what_it_may_see() {
     let mut hidden = snapshot(&content(&[(CDS, "a", "1"), (CDS, "b", "1")]));
-    let mall = Audience { namespaces: Some(["mall".to_owned()].into()), roles: None };
+    let mall = Audience { namespaces: Some(["mall".to_owned()].into()), is_for_mesh: true, gateways: None };
     hidden.audiences.insert((CDS, "a".to_owned()), mall);
     let hidden = Arc::new(Catalogue::default().next(hidden));
     let mut session = delta(&hidden);
