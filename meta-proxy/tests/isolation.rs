@@ -5,7 +5,8 @@ mod support;
 use std::time::Duration;
 
 use meta_proxy::model::Limits;
-use support::{Behaviour, Frame, World, run};
+use support::{Actor, Behaviour, Frame, World, run};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, advance};
 
 #[test]
@@ -342,21 +343,29 @@ fn an_endpoint_that_goes_away_gets_nothing_while_there_is_another() {
     });
 }
 
+/// A connection of its cluster, of which there may be so many, that owes the answer to a request that is out of time, and since
+/// 700 ms later that to another one. Requests have a second.
+async fn nearly_silent(max_connections: Option<u32>) -> (World, Actor, UnboundedReceiver<Actor>, Actor) {
+    let mut world = World::new();
+    let mut accepted = world.accepting("all", 1);
+    world.limits.max_connections = max_connections;
+    world.route(None, "all").timeout = Some(Duration::from_secs(1));
+    world.apply();
+    let mut client = world.client();
+    client.asks(1, "old").await;
+    let mut first = accepted.recv().await.unwrap();
+    first.hears("old").await;
+    client.gets_refusal(1, "Timeout").await;
+    advance(Duration::from_millis(700)).await;
+    client.asks(2, "young").await;
+    first.hears("young").await;
+    (world, client, accepted, first)
+}
+
 #[test]
 fn a_connection_that_is_given_up_for_its_silence_leaves_young_requests_their_time() {
     run(async {
-        let mut world = World::new();
-        let mut accepted = world.accepting("all", 1);
-        world.route(None, "all").timeout = Some(Duration::from_secs(1));
-        world.apply();
-        let mut client = world.client();
-        client.asks(1, "old").await;
-        let mut first = accepted.recv().await.unwrap();
-        first.hears("old").await;
-        client.gets_refusal(1, "Timeout").await;
-        advance(Duration::from_millis(700)).await;
-        client.asks(2, "young").await;
-        first.hears("young").await;
+        let (_world, mut client, mut accepted, mut first) = nearly_silent(None).await;
         advance(Duration::from_millis(500)).await;
         // For more than two seconds it has said nothing: others go elsewhere.
         client.asks(3, "new").await;
@@ -373,19 +382,7 @@ fn a_connection_that_is_given_up_for_its_silence_leaves_young_requests_their_tim
 #[test]
 fn what_waits_is_not_sent_on_a_connection_that_has_fallen_silent() {
     run(async {
-        let mut world = World::new();
-        let mut accepted = world.accepting("all", 1);
-        world.limits.max_connections = Some(1);
-        world.route(None, "all").timeout = Some(Duration::from_secs(1));
-        world.apply();
-        let mut client = world.client();
-        client.asks(1, "old").await;
-        let mut first = accepted.recv().await.unwrap();
-        first.hears("old").await;
-        client.gets_refusal(1, "Timeout").await;
-        advance(Duration::from_millis(700)).await;
-        client.asks(2, "young").await;
-        first.hears("young").await;
+        let (_world, mut client, mut accepted, _first) = nearly_silent(Some(1)).await;
         advance(Duration::from_millis(500)).await;
         client.asks(3, "new").await;
         client.gets_refusal(2, "Timeout").await;
@@ -414,19 +411,8 @@ fn a_request_that_is_answered_with_a_pong_is_told_so() {
 #[test]
 fn a_connection_that_stays_silent_is_closed_when_its_last_request_is_out_of_time() {
     run(async {
-        let mut world = World::new();
-        let mut accepted = world.accepting("all", 1);
-        world.route(None, "all").timeout = Some(Duration::from_secs(1));
-        world.apply();
-        let mut client = world.client();
         let start = Instant::now();
-        client.asks(1, "old").await;
-        let mut first = accepted.recv().await.unwrap();
-        first.hears("old").await;
-        client.gets_refusal(1, "Timeout").await;
-        advance(Duration::from_millis(700)).await;
-        client.asks(2, "young").await;
-        first.hears("young").await;
+        let (_world, mut client, _accepted, mut first) = nearly_silent(None).await;
         client.gets_refusal(2, "Timeout").await;
         first.sees_the_end().await;
         let silence = start.elapsed();
