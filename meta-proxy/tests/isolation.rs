@@ -353,7 +353,7 @@ async fn nearly_silent(max_connections: Option<u32>) -> (World, Actor, Unbounded
     world.apply();
     let mut client = world.client();
     client.asks(1, "old").await;
-    let mut first = accepted.recv().await.unwrap();
+    let mut first = accepted.recv().await.expect("a connection");
     first.hears("old").await;
     client.gets_refusal(1, "Timeout").await;
     advance(Duration::from_millis(700)).await;
