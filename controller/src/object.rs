@@ -253,6 +253,20 @@ impl AnyObject {
         self.head().created
     }
 
+    /// Whether both are the same one, and not only alike.
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::ApplicationProtocol(a), Self::ApplicationProtocol(b)) => Arc::ptr_eq(a, b),
+            (Self::Service(a), Self::Service(b)) => Arc::ptr_eq(a, b),
+            (Self::EndpointSlice(a), Self::EndpointSlice(b)) => Arc::ptr_eq(a, b),
+            (Self::ServiceEntry(a), Self::ServiceEntry(b)) => Arc::ptr_eq(a, b),
+            (Self::WorkloadEntry(a), Self::WorkloadEntry(b)) => Arc::ptr_eq(a, b),
+            (Self::DestinationRule(a), Self::DestinationRule(b)) => Arc::ptr_eq(a, b),
+            (Self::MetaRouter(a), Self::MetaRouter(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
     /// Where it is written.
     pub fn location(&self) -> Option<&Location> {
         self.head().location.as_ref()
@@ -299,6 +313,17 @@ pub struct Objects {
     pub routers: Vec<Arc<Object<MetaRouterSpec>>>,
     /// Routers and rules that cannot be read, and without which not everything must be served.
     pub unread: Vec<Unread>,
+}
+
+/// An object that exists, but cannot be read as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// Who it is.
+    pub key: Key,
+    /// Counts its changes; absent where it came from a file.
+    pub generation: Option<i64>,
+    /// What nobody must be served without that it shows.
+    pub unread: Option<Unread>,
 }
 
 /// A `MetaRouter` or `DestinationRule` that cannot be read, as far as it shows what nobody must be served without.

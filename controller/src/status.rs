@@ -2,13 +2,15 @@
 //!
 //! Plain values, printed by `metactl`, logged by the controller, and (with Kubernetes) written as conditions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use immutable_chunkmap::map::MapM;
 use xds::{Origin, Rejection, Resource, ResourceType, Update};
 
+use crate::nearest;
 use crate::object::{Head, Key, Kind};
 use crate::tree::{FieldPath, Position};
 
@@ -63,7 +65,7 @@ impl Reason {
 
     /// A message of this kind.
     pub fn says(self, text: impl Into<String>) -> Finding {
-        Finding { reason: self, text: text.into() }
+        Finding { reason: self, text: text.into(), near: None }
     }
 }
 
@@ -74,6 +76,18 @@ pub struct Finding {
     pub reason: Reason,
     /// In words.
     pub text: String,
+    /// Where it is about a host that there is not.
+    pub near: Option<Near>,
+}
+
+/// A host that there is not. Which one was meant depends on all that there are, so it is looked for when what there is to
+/// say is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Near {
+    /// As it is written.
+    pub host: String,
+    /// The byte of the message that a suggestion belongs before.
+    pub at: usize,
 }
 
 impl From<String> for Finding {
@@ -106,12 +120,14 @@ pub struct Diagnostic {
     pub message: String,
     /// What kind of mistake it is.
     pub reason: Reason,
+    /// A host that a suggestion is still to be looked for.
+    pub near: Option<Near>,
 }
 
 impl Diagnostic {
     /// About a field of an object.
     pub fn of(object: &Head, severity: Severity, path: FieldPath, finding: impl Into<Finding>) -> Self {
-        let Finding { reason, text } = finding.into();
+        let Finding { reason, text, near } = finding.into();
         Self {
             file: object.location.as_ref().map(|location| Arc::clone(&location.file)),
             position: object.location.as_ref().map(|location| location.tree.position_of(&path)),
@@ -120,6 +136,7 @@ impl Diagnostic {
             path,
             message: text,
             reason,
+            near,
         }
     }
 
@@ -127,6 +144,15 @@ impl Diagnostic {
     pub fn of_key(object: &Head, severity: Severity, path: FieldPath, finding: impl Into<Finding>) -> Self {
         let position = object.location.as_ref().map(|location| location.tree.key_position_of(&path));
         Self { position, ..Self::of(object, severity, path, finding) }
+    }
+
+    /// The same with a suggestion, if one of these hosts is like the one that there is not.
+    #[must_use]
+    pub fn with_suggestion<'h>(mut self, hosts: impl IntoIterator<Item = &'h str>) -> Self {
+        if let Some(Near { host, at }) = self.near.take() {
+            self.message.insert_str(at, &nearest::hint(&host, hosts));
+        }
+        self
     }
 
     /// About a file.
@@ -144,6 +170,7 @@ impl Diagnostic {
             path: FieldPath::root(),
             message: message.into(),
             reason: Reason::default(),
+            near: None,
         }
     }
 }
@@ -169,7 +196,7 @@ impl fmt::Display for Diagnostic {
 }
 
 /// A resource that a proxy refused, and the object that it came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Refusal {
     /// What the proxy said.
     pub rejection: Rejection,
@@ -223,6 +250,9 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// Counts the changes of each object whose kind is ours; absent where it came from a file.
+pub type Generations = MapM<Key, Option<i64>>;
+
 /// All there is to say at a time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
@@ -232,6 +262,22 @@ pub struct Status {
     pub refusals: Vec<Refusal>,
     /// How far what objects say has come, by the objects that routes are made of.
     pub progress: BTreeMap<Key, Progress>,
+    /// What this is about: which change of each object whose kind is ours.
+    pub generations: Generations,
+}
+
+impl Status {
+    /// What is refused that was not refused before.
+    pub fn new_refusals(&self, before: Option<&Self>) -> Vec<&Refusal> {
+        let told: HashSet<&Refusal> = before.iter().flat_map(|before| &before.refusals).collect();
+        self.refusals.iter().filter(|refusal| !told.contains(refusal)).collect()
+    }
+
+    /// What is said that was not said before.
+    pub fn new_diagnostics(&self, before: &Self) -> Vec<&Diagnostic> {
+        let told: HashSet<&Diagnostic> = before.diagnostics.iter().collect();
+        self.diagnostics.iter().filter(|diagnostic| !told.contains(diagnostic)).collect()
+    }
 }
 
 /// How far what an object says has come.

@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use controller::snapshot::{Builder, Snapshot};
+use controller::snapshot::{Builder, Built, Catalogue};
 use controller::source::folder;
 use controller::translate::Options;
 use support::{ORDERS, SUBSETS, documents, render, router};
@@ -16,11 +16,13 @@ use support::{ORDERS, SUBSETS, documents, render, router};
 struct Scene {
     folder: tempfile::TempDir,
     builder: Builder,
+    catalogue: Catalogue,
 }
 
 impl Scene {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), builder: Builder::new(Options::default()) }
+        let (folder, builder) = (tempfile::tempdir().unwrap(), Builder::new(Options::default()));
+        Self { folder, builder, catalogue: Catalogue::default() }
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -30,8 +32,10 @@ impl Scene {
     /// The routes now, and what is said, without the folder's name.
     fn build(&mut self) -> (Vec<String>, Vec<String>) {
         let batch = folder::read_once(&[self.folder.path().to_owned()]).unwrap();
-        let Snapshot { resources, diagnostics, .. } = self.builder.build(batch);
-        let lines = resources.values().flat_map(render).filter(|line| line.starts_with("route "));
+        let Built { changes, remarks } = self.builder.build(batch);
+        self.catalogue = self.catalogue.apply(changes);
+        let diagnostics = remarks.diagnostics();
+        let lines = self.catalogue.resources().flat_map(render).filter(|line| line.starts_with("route "));
         let short =
             |line: String| line.replace("outbound|20880|", "@").replace("|orders.shop.svc.cluster.local", "");
         let prefix = format!("{}/", self.folder.path().display());

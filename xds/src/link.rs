@@ -131,7 +131,7 @@ pub struct Ack {
 }
 
 /// Why the proxy refused a resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Rejection {
     /// Type of the resource.
     pub kind: ResourceType,

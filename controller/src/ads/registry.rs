@@ -223,7 +223,7 @@ impl Registry {
             tally.everyone(ResourceType::Routes, catalogue, |item| one.has(&item.resource));
         }
         let mut progress: BTreeMap<Key, Progress> = BTreeMap::new();
-        for (name, item) in catalogue.items(ResourceType::Routes) {
+        for (name, item) in catalogue.items(ResourceType::Routes).iter() {
             let keys: BTreeSet<Key> = item.resource.origins.iter().filter_map(Key::of_origin).collect();
             let (proxies, programmed) = tally.of(name);
             for key in keys {

@@ -15,7 +15,7 @@ use xds::{Ack, Update};
 
 use crate::Error;
 use crate::ads::Registry;
-use crate::snapshot::{Builder, Catalogue, Resources, Snapshot};
+use crate::snapshot::{Builder, Built, Catalogue, Resources};
 use crate::source::Source;
 use crate::source::folder::{self, Folder};
 use crate::status::{Diagnostic, Severity, Status};
@@ -36,7 +36,7 @@ pub struct Options {
 pub struct Controller;
 
 /// What some paths come to, once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Loaded {
     /// Everything a proxy would get that may see everything.
     pub resources: Resources,
@@ -94,9 +94,13 @@ impl Controller {
     /// Reads `paths` (files, and folders with `*.yaml`, `*.yml` and `*.json`) once.
     pub fn load_once(paths: &[PathBuf], options: &Options) -> Result<Loaded, Error> {
         let batch = folder::read_once(paths)?;
-        let snapshot = Builder::new(options.translate.clone()).build(batch);
-        let Snapshot { resources, audiences, diagnostics, .. } = snapshot;
-        Ok(Loaded { resources, audiences, diagnostics })
+        let Built { changes, remarks } = Builder::new(options.translate.clone()).build(batch);
+        let mut loaded = Loaded { diagnostics: remarks.diagnostics(), ..Loaded::default() };
+        for made in changes.set {
+            loaded.audiences.extend(made.audience.clone().map(|audience| (made.key(), audience)));
+            loaded.resources.insert(made.key(), made.resource);
+        }
+        Ok(loaded)
     }
 
     /// Reads `paths` and follows their changes. To be called within a tokio runtime.

@@ -3,14 +3,14 @@
 //! A stream that follows along looks only at what changed since it looked last, so that the cost of a change does not
 //! grow with what did not.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use immutable_chunkmap::map::MapM;
 use prost::Message;
 use xds::{Resource, ResourceType};
 
-use super::Snapshot;
-use crate::translate::Audience;
+use crate::translate::{Audience, Made};
 
 /// Changes that a catalogue remembers, in resources; who was away for longer compares everything.
 pub const REMEMBERED_CHANGES_LIMIT: usize = 20_000;
@@ -75,13 +75,47 @@ impl Item {
     }
 }
 
-type Items = BTreeMap<Arc<str>, Arc<Item>>;
+/// What becomes of resources.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Changes {
+    /// These are new, or others than before, or the same.
+    pub set: Vec<Made>,
+    /// These are no more.
+    pub gone: Vec<(ResourceType, String)>,
+}
+
+/// The resources of a type, by name. A clone shares what does not change.
+#[derive(Debug, Clone, Default)]
+pub struct Items(MapM<Arc<str>, Arc<Item>>);
+
+impl Items {
+    /// One of them.
+    pub fn get(&self, name: &str) -> Option<&Arc<Item>> {
+        self.0.get(name)
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Item>)> {
+        self.0.into_iter()
+    }
+
+    /// Their names, sorted.
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.iter().map(|(name, _)| name)
+    }
+
+    /// All of them, without their names.
+    pub fn values(&self) -> impl Iterator<Item = &Arc<Item>> {
+        self.iter().map(|(_, item)| item)
+    }
+}
 
 /// All resources of a moment.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     generation: u64,
-    has_audiences: bool,
+    /// Resources that not everybody may see.
+    with_audience: usize,
     items: [Items; ResourceType::ALL.len()],
     /// What each of the last generations changed, oldest first.
     steps: VecDeque<Arc<BTreeSet<Id>>>,
@@ -105,50 +139,29 @@ impl Catalogue {
 
     /// Whether there is something that not everybody may see.
     pub fn has_audiences(&self) -> bool {
-        self.has_audiences
+        self.with_audience > 0
     }
 
     /// All resources in delivery order, but the listeners of gateways.
     pub fn resources(&self) -> impl Iterator<Item = &Resource> {
-        let items = self.items.iter().flat_map(BTreeMap::values);
+        let items = self.items.iter().flat_map(Items::values);
         items.filter(|item| !item.is_of_gateway()).map(|item| &item.resource)
     }
 
     /// The one that follows, in which all that did not change is shared with this one.
     #[must_use]
-    pub fn next(&self, snapshot: Snapshot) -> Self {
-        let mut next = Self {
-            generation: self.generation,
-            has_audiences: !snapshot.audiences.is_empty(),
-            items: Default::default(),
-            steps: self.steps.clone(),
-        };
-        let mut changed = BTreeSet::new();
-        let (mut audiences, mut otherwise) = (snapshot.audiences, snapshot.otherwise);
-        for (key, resource) in snapshot.resources {
-            let (audience, other) = (audiences.remove(&key), otherwise.remove(&key));
-            let other = other.map(|(resource, audience)| Arc::new(Item::new(resource, audience, None)));
-            let (kind, name) = key;
-            let item = Item::new(resource, audience, other);
-            let old = self.items(kind).get_key_value(name.as_str());
-            let name = old.map_or_else(|| Arc::from(name), |(name, _)| Arc::clone(name));
-            let item = match old {
-                Some((_, old)) if **old == item => Arc::clone(old),
-                Some((_, old)) if old.says_the_same(&item) => Arc::new(item),
-                _ => {
-                    changed.insert((kind, Arc::clone(&name)));
-                    Arc::new(item)
-                }
-            };
-            next.items[kind as usize].insert(name, item);
+    pub fn apply(&self, changes: Changes) -> Self {
+        let mut next = self.clone();
+        let mut step = BTreeSet::new();
+        for made in changes.set {
+            step.extend(next.set(made));
         }
-        for kind in ResourceType::ALL {
-            let gone = self.items(kind).keys().filter(|name| !next.items(kind).contains_key(*name));
-            changed.extend(gone.map(|name| (kind, Arc::clone(name))));
+        for (kind, name) in changes.gone {
+            step.extend(next.remove(kind, &name));
         }
-        if !changed.is_empty() {
+        if !step.is_empty() {
             next.generation += 1;
-            next.steps.push_back(Arc::new(changed));
+            next.steps.push_back(Arc::new(step));
             let mut remembered: usize = next.steps.iter().map(|step| step.len()).sum();
             while remembered > REMEMBERED_CHANGES_LIMIT {
                 let Some(oldest) = next.steps.pop_front() else { break };
@@ -156,6 +169,34 @@ impl Catalogue {
             }
         }
         next
+    }
+
+    /// Puts a resource in its place; its name, if it says something else now.
+    fn set(&mut self, made: Made) -> Option<Id> {
+        let Made { resource, audience, otherwise } = made;
+        let other = otherwise.map(|(resource, audience)| Arc::new(Item::new(resource, audience, None)));
+        let kind = resource.kind;
+        let old = self.items[kind as usize].0.get_full(&*resource.name);
+        let old = old.map(|(name, item)| (Arc::clone(name), Arc::clone(item)));
+        let name = old.as_ref().map_or_else(|| Arc::from(&*resource.name), |(name, _)| Arc::clone(name));
+        let item = Item::new(resource, audience, other);
+        if old.as_ref().is_some_and(|(_, old)| **old == item) {
+            return None;
+        }
+        let says_the_same = old.as_ref().is_some_and(|(_, old)| old.says_the_same(&item));
+        self.with_audience += usize::from(item.audience.is_some());
+        self.with_audience -= old.map_or(0, |(_, old)| usize::from(old.audience.is_some()));
+        self.items[kind as usize].0.insert_cow(Arc::clone(&name), Arc::new(item));
+        (!says_the_same).then_some((kind, name))
+    }
+
+    /// Takes a resource away; its name, if there was one.
+    fn remove(&mut self, kind: ResourceType, name: &str) -> Option<Id> {
+        let items = &mut self.items[kind as usize].0;
+        let name = Arc::clone(items.get_key(name)?);
+        let old = items.remove_cow(&name)?;
+        self.with_audience -= usize::from(old.audience.is_some());
+        Some((kind, name))
     }
 
     /// What has changed since `generation`, of an earlier catalogue of the same row: each resource once. `None`: that
@@ -170,6 +211,7 @@ impl Catalogue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::Snapshot;
 
     fn snapshot(resources: &[(&str, &str)]) -> Snapshot {
         let resource = |(name, version): &(&str, &str)| {

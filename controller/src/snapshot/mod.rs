@@ -1,150 +1,177 @@
-//! The resources of the moment: made from the last good version of every object, and compared with what was sent.
+//! The resources of the moment: made from the last good version of every object, and remembered with what has changed.
 //!
 //! The same for every source. An object with a mistake keeps its last good version; where there is none, as at the
 //! start, what can be served of it is (see [`crate::translate`]). An object that was deleted is forgotten.
+//!
+//! Objects that have to do with one another are a part (`parts`), and each part is translated by itself (`settle`), so
+//! that the cost of a change does not grow with what it does not touch (ADR 0014).
 
 mod catalogue;
 mod difference;
+mod parts;
+mod remarks;
+mod settle;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use xds::{Resource, ResourceType};
 
-pub use catalogue::{Catalogue, Id, Item, REMEMBERED_CHANGES_LIMIT};
+pub use catalogue::{Catalogue, Changes, Id, Item, REMEMBERED_CHANGES_LIMIT};
 pub use difference::{Versions, difference, versions};
+pub use remarks::Remarks;
 
-pub use crate::translate::Audience;
+pub use crate::translate::{Audience, Made};
 
-use crate::object::{AnyObject, Key, Objects, Unread};
-use crate::source::Batch;
-use crate::status::{Diagnostic, Reason, Severity};
-use crate::translate::{Audiences, Options, Otherwise, Translation, translate};
-use crate::tree::FieldPath;
+#[cfg(test)]
+pub(crate) use whole::Snapshot;
 
-/// Translations per batch, at most. One is enough without mistakes, two with them; only where an older version of one
-/// object breaks another are there more, and after these what is wrong is served as it is at a start.
-const MAX_PASSES: usize = 4;
+use crate::object::{Key, Kind};
+use crate::source::{Batch, Extent};
+use crate::translate::Options;
+use parts::{PartId, Parts};
+use settle::{Known, Protocols, Settled};
 
 /// Resources by type and name.
 pub type Resources = BTreeMap<(ResourceType, String), Resource>;
 
 /// What a batch of objects comes to.
 #[derive(Debug, Clone, Default)]
-pub struct Snapshot {
-    /// Everything a proxy needs.
-    pub resources: Resources,
-    /// Who may see those that not everybody may see.
-    pub audiences: Audiences,
-    /// What is told of them to others, and who of these may see that.
-    pub otherwise: Otherwise,
-    /// What there is to say, sorted by place.
-    pub diagnostics: Vec<Diagnostic>,
+pub struct Built {
+    /// What it changes.
+    pub changes: Changes,
+    /// What there is to say about all objects.
+    pub remarks: Remarks,
 }
 
-/// Makes snapshots, and remembers the last good version of each object.
+/// Turns batches into changes, and remembers the last good version of each object.
 #[derive(Debug, Default)]
 pub struct Builder {
     options: Options,
-    last_good: BTreeMap<Key, AnyObject>,
+    known: BTreeMap<Key, Known>,
+    parts: Parts,
+    protocols: Protocols,
+    /// Names of the resources and hosts that each part comes to.
+    made: BTreeMap<PartId, Products>,
+    remarks: Remarks,
+}
+
+/// What a part comes to, by name.
+#[derive(Debug, Default)]
+struct Products {
+    resources: Vec<(ResourceType, String)>,
+    hosts: Vec<Arc<str>>,
 }
 
 impl Builder {
     /// Knows no objects yet.
     pub fn new(options: Options) -> Self {
-        Self { options, last_good: BTreeMap::new() }
+        let parts = Parts::new(options.own_namespace.clone());
+        Self { options, parts, ..Self::default() }
     }
 
-    /// What `batch` comes to.
-    pub fn build(&mut self, batch: Batch) -> Snapshot {
-        let mut diagnostics: BTreeSet<Diagnostic> = batch.diagnostics.into_iter().collect();
-        let mut old: BTreeSet<Key> = BTreeSet::new();
-        let mut objects: BTreeMap<Key, AnyObject> =
-            batch.objects.into_iter().map(|object| (object.key().clone(), object)).collect();
-        let broken: BTreeSet<&Key> = batch.broken.iter().collect();
-        // Of one that was deleted and made again meanwhile, there is no good version yet.
-        self.last_good.retain(|key, good| match objects.get(key) {
-            Some(object) => object.created() == good.created(),
-            None => broken.contains(key),
-        });
-        for key in batch.broken {
-            if let Some(good) = self.last_good.get(&key) {
-                diagnostics.insert(stays(good));
-                objects.insert(key.clone(), good.clone());
-                old.insert(key);
+    /// What `batch` changes.
+    pub fn build(&mut self, batch: Batch) -> Built {
+        let mut touched = self.take(batch);
+        for key in &touched {
+            self.tie(key);
+        }
+        if touched.iter().any(|key| key.kind == Kind::ApplicationProtocol) && self.settle_protocols() {
+            touched.extend(self.known.keys().cloned());
+        }
+        touched.retain(|key| key.kind != Kind::ApplicationProtocol);
+        let regrouped = self.parts.regroup(touched);
+        let (mut set, mut gone) = (Vec::new(), BTreeSet::new());
+        for part in regrouped.dissolved {
+            let Products { resources, hosts } = self.made.remove(&part).unwrap_or_default();
+            gone.extend(resources);
+            self.remarks.forget(part, &hosts);
+        }
+        for (part, members) in regrouped.formed {
+            let settled = settle::settle(&members, &self.known, &self.protocols, &self.options);
+            self.remember(settled.good);
+            let resources: Vec<_> = settled.made.iter().map(Made::key).collect();
+            for key in &resources {
+                gone.remove(key);
+            }
+            let hosts: Vec<Arc<str>> = settled.hosts.into_iter().map(Arc::from).collect();
+            self.remarks.say(part, settled.diagnostics, &hosts);
+            self.made.insert(part, Products { resources, hosts });
+            set.extend(settled.made);
+        }
+        Built { changes: Changes { set, gone: gone.into_iter().collect() }, remarks: self.remarks.clone() }
+    }
+
+    /// Takes what a batch says. The objects that are not what they were.
+    fn take(&mut self, batch: Batch) -> BTreeSet<Key> {
+        let mut now: BTreeMap<Key, Known> = BTreeMap::new();
+        for object in batch.objects {
+            now.insert(object.key().clone(), Known::readable(object));
+        }
+        for broken in batch.broken {
+            now.entry(broken.key.clone()).or_default().add_broken(broken);
+        }
+        let gone: Vec<Key> = match batch.extent {
+            Extent::Whole => {
+                self.remarks.forget_sources();
+                self.known.keys().filter(|key| !now.contains_key(key)).cloned().collect()
+            }
+            Extent::Changes { gone } => gone,
+        };
+        let named = now.keys().chain(&gone);
+        self.remarks.hear(named, batch.diagnostics);
+        let mut touched = BTreeSet::new();
+        for key in gone {
+            if self.known.remove(&key).is_some() {
+                self.remarks.forget_generation(&key);
+                touched.insert(key);
             }
         }
-        let is_lost = |unread: &Unread| !objects.contains_key(&unread.key);
-        let unread: Vec<_> = batch.unread.into_iter().filter(is_lost).collect();
-        let mut translation = self.translate(&objects, &unread);
-        for _ in 1..MAX_PASSES {
-            let replaced = self.replace(&mut objects, &translation);
-            if replaced.is_empty() {
-                break;
+        for (key, mut known) in now {
+            let before = self.known.remove(&key);
+            self.remarks.set_generation(&key, known.generation());
+            let is_same = before.as_ref().is_some_and(|before| before.is(&known));
+            known.inherit(before);
+            if !is_same {
+                touched.insert(key.clone());
             }
-            let about_replaced =
-                |said: &&Diagnostic| said.object.as_ref().is_some_and(|key| replaced.contains(key));
-            diagnostics.extend(translation.diagnostics.iter().filter(about_replaced).cloned());
-            diagnostics.extend(replaced.iter().filter_map(|key| self.last_good.get(key)).map(stays));
-            old.extend(replaced);
-            translation = self.translate(&objects, &unread);
+            self.known.insert(key, known);
         }
-        self.remember(objects, &old, &translation);
-        diagnostics.extend(translation.diagnostics);
-        let resources = translation
-            .resources
-            .into_iter()
-            .map(|resource| ((resource.kind, resource.name.clone()), resource));
-        Snapshot {
-            resources: resources.collect(),
-            audiences: translation.audiences,
-            otherwise: translation.otherwise,
-            diagnostics: diagnostics.into_iter().collect(),
-        }
+        touched
     }
 
-    fn translate(&self, objects: &BTreeMap<Key, AnyObject>, unread: &[Unread]) -> Translation {
-        let mut all: Objects = objects.values().cloned().collect();
-        all.unread = unread.to_vec();
-        translate(&all, &self.options)
+    /// Has an object tied to others by what it says and by what it said when it was good last.
+    fn tie(&mut self, key: &Key) {
+        let ties = self.known.get(key).map(Known::ties);
+        self.parts.tie(key, ties);
     }
 
-    /// Puts the last good version in the place of each object with a mistake that once said something else.
-    fn replace(&self, objects: &mut BTreeMap<Key, AnyObject>, translation: &Translation) -> BTreeSet<Key> {
-        let mut replaced = BTreeSet::new();
-        for key in translation.failed() {
-            if let (Some(good), Some(object)) = (self.last_good.get(key), objects.get_mut(key))
-                && !good.says_the_same(object)
+    /// Reads the protocols again; whether they are others now.
+    fn settle_protocols(&mut self) -> bool {
+        let keys = self.known.keys().filter(|key| key.kind == Kind::ApplicationProtocol);
+        let members = keys.cloned().collect();
+        let none = Protocols::default();
+        let Settled { diagnostics, good, objects, .. } =
+            settle::settle(&members, &self.known, &none, &self.options);
+        self.remember(good);
+        self.remarks.say(PartId::PROTOCOLS, diagnostics, &[]);
+        let protocols = Protocols::of(objects);
+        let are_others = !protocols.are(&self.protocols);
+        self.protocols = protocols;
+        are_others
+    }
+
+    fn remember(&mut self, good: Vec<Key>) {
+        for key in good {
+            if let Some(known) = self.known.get_mut(&key)
+                && known.is_good_now()
             {
-                *object = good.clone();
-                replaced.insert(key.clone());
+                self.tie(&key);
             }
         }
-        replaced
-    }
-
-    fn remember(
-        &mut self,
-        objects: BTreeMap<Key, AnyObject>,
-        old: &BTreeSet<Key>,
-        translation: &Translation,
-    ) {
-        let failed = translation.failed();
-        for (key, object) in objects {
-            if !failed.contains(&key) && !old.contains(&key) {
-                self.last_good.insert(key, object);
-            }
-        }
-    }
-}
-
-fn stays(good: &AnyObject) -> Diagnostic {
-    Diagnostic {
-        file: good.location().map(|location| std::sync::Arc::clone(&location.file)),
-        position: None,
-        severity: Severity::Warning,
-        object: Some(good.key().clone()),
-        path: FieldPath::root(),
-        message: "its last good version stays in force".to_owned(),
-        reason: Reason::default(),
     }
 }

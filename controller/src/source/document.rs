@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tracing::debug;
 
 use crate::nearest;
-use crate::object::{AnyObject, Head, Key, Kind, Location, Object, Unread};
+use crate::object::{AnyObject, Broken, Head, Key, Kind, Location, Object, Unread};
 use crate::schema::{self, Findings};
 use crate::status::{Diagnostic, Severity};
 use crate::tree::{Content, FieldPath, Node, Position};
@@ -37,9 +37,7 @@ static DEFINITIONS: LazyLock<BTreeMap<Kind, Definition>> = LazyLock::new(|| {
 pub(crate) struct Documents {
     pub(crate) objects: Vec<AnyObject>,
     /// Objects that exist, but cannot be read as they are.
-    pub(crate) broken: Vec<Key>,
-    /// Those of them that ask for encryption.
-    pub(crate) unread: Vec<Unread>,
+    pub(crate) broken: Vec<Broken>,
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// Something in the file cannot be laid at an object's door.
     pub(crate) incomplete: bool,
@@ -122,8 +120,8 @@ impl Documents {
         if let Some(read) = is_sound.then(|| self.any_object(&object)).flatten() {
             self.objects.push(read);
         } else {
-            self.unread.extend(protection(&object.head, node));
-            self.broken.push(object.key.clone());
+            let Head { key, generation, .. } = object.head.clone();
+            self.broken.push(Broken { key, generation, unread: protection(&object.head, node) });
         }
     }
 

@@ -4,8 +4,10 @@
 //! `balancing` and `health` (subsets and policies), `tls` (on both sides), `routers` (which `MetaRouter` serves a host),
 //! `limits` (how many requests pass), `routes`, `retries` and `matchers` (what a route means), `clusters` and `listeners`
 //! (what the routes need), `encode` and `transport` (the wire). `model` is what they build; versions are its
-//! hashes. A mistake never stops the rest: see [`Translation::failed`].
+//! hashes. A mistake never stops the rest: see [`Translation::failed`]. `ties` says which objects must be translated
+//! together.
 
+mod ties;
 mod listeners;
 mod clusters;
 mod routes;
@@ -38,6 +40,7 @@ pub use exports::Audience;
 pub use health::{LONGEST_CHECK_INTERVAL, SHORTEST_CHECK_INTERVAL};
 pub use limits::{CONDITIONS_LIMIT, FILL_INTERVAL_FLOOR, FILL_INTERVAL_LIMIT};
 pub use matchers::{REGEX_LENGTH_LIMIT, REGEX_NEST_LIMIT, REGEX_SIZE_LIMIT};
+pub(crate) use ties::{Pattern, Ties};
 
 /// What the translation is told beside the objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,20 +62,33 @@ impl Default for Options {
 /// Who may see resources, by type and name.
 pub type Audiences = BTreeMap<(ResourceType, String), Audience>;
 
-/// Resources of the same names as others, for those who may not see these.
-pub type Otherwise = BTreeMap<(ResourceType, String), (Resource, Option<Audience>)>;
+/// A resource, and who may see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Made {
+    /// The resource.
+    pub resource: Resource,
+    /// Who may see it; `None`: everybody.
+    pub audience: Option<Audience>,
+    /// What is told of it to those who may not, and who of them may see that.
+    pub otherwise: Option<(Resource, Option<Audience>)>,
+}
+
+impl Made {
+    /// Type and name.
+    pub fn key(&self) -> (ResourceType, String) {
+        (self.resource.kind, self.resource.name.clone())
+    }
+}
 
 /// What a set of objects means.
 #[derive(Debug, Clone, Default)]
 pub struct Translation {
     /// All resources, by type and name.
-    pub resources: Vec<Resource>,
-    /// Who may see those that not everybody may see.
-    pub audiences: Audiences,
-    /// What is told of a resource to those who may not see it, by type and name, and who of them may see that.
-    pub otherwise: Otherwise,
+    pub resources: Vec<Made>,
     /// All there is to say, sorted by place, each once.
     pub diagnostics: Vec<Diagnostic>,
+    /// The hosts that are served.
+    pub hosts: Vec<String>,
 }
 
 impl Translation {
@@ -102,14 +118,18 @@ pub fn translate(objects: &Objects, options: &Options) -> Translation {
     all.extend(listeners.iter().map(|one| (encode::listener(one), one.audience())));
     all.extend(tables.configurations.iter().map(|one| (encode::routes(one), one.audience())));
     all.sort_by(|(a, _), (b, _)| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
-    let key = |resource: &Resource| (resource.kind, resource.name.clone());
-    let audience =
-        |(resource, audience): &(Resource, Option<Audience>)| Some((key(resource), audience.clone()?));
-    let otherwise = tables.otherwise.iter().map(|one| (encode::routes(one), one.audience()));
+    let mut otherwise: BTreeMap<String, (Resource, Option<Audience>)> = BTreeMap::new();
+    for one in &tables.otherwise {
+        otherwise.insert(one.value.name.clone(), (encode::routes(one), one.audience()));
+    }
+    let mut made = |(resource, audience): (Resource, Option<Audience>)| {
+        let is_of_routes = resource.kind == ResourceType::Routes;
+        let otherwise = is_of_routes.then(|| otherwise.remove(&resource.name)).flatten();
+        Made { resource, audience, otherwise }
+    };
     Translation {
-        audiences: all.iter().filter_map(audience).collect(),
-        otherwise: otherwise.map(|(resource, audience)| (key(&resource), (resource, audience))).collect(),
-        resources: all.into_iter().map(|(resource, _)| resource).collect(),
+        resources: all.into_iter().map(&mut made).collect(),
         diagnostics: report.into_diagnostics(),
+        hosts: services.iter().map(|service| service.host.to_owned()).collect(),
     }
 }

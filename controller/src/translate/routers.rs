@@ -72,8 +72,8 @@ impl<'a> Routers<'a> {
             let place = place.index(0);
             let Some(service) = services.find(host, &object.key.namespace) else {
                 let why = services.why_not(host, &object.key.namespace);
-                let message = format!("{}; these routes serve nothing", why.text);
-                report.warning(object, &place, why.reason.says(message));
+                let text = format!("{}; these routes serve nothing", why.text);
+                report.warning(object, &place, Finding { text, ..why });
                 all.idle.push((object, None));
                 continue;
             };

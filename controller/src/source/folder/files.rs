@@ -1,12 +1,12 @@
 //! What a set of files says, given their bytes: pure, so that tests need no files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::object::{AnyObject, Key, Location, Unread};
+use crate::object::{AnyObject, Broken, Key, Location};
 use crate::source::document::Documents;
 use crate::source::{Batch, yaml};
 use crate::status::{Diagnostic, Severity};
@@ -36,8 +36,7 @@ struct File {
     /// Of the bytes last read, good or not; `None` where reading failed.
     digest: Option<u128>,
     objects: Vec<AnyObject>,
-    broken: Vec<Key>,
-    unread: Vec<Unread>,
+    broken: Vec<Broken>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -115,9 +114,8 @@ impl Files {
                 }
             }
         }
-        let broken: BTreeSet<&Key> = self.files.values().flat_map(|file| &file.broken).collect();
-        batch.unread = self.files.values().flat_map(|file| &file.unread).cloned().collect();
-        batch.broken = broken.into_iter().filter(|key| !seen.contains_key(key)).cloned().collect();
+        let broken = self.files.values().flat_map(|file| &file.broken);
+        batch.broken = broken.filter(|broken| !seen.contains_key(&broken.key)).cloned().collect();
         batch
     }
 }
@@ -128,7 +126,6 @@ impl File {
         if !documents.incomplete || is_new {
             self.objects = documents.objects;
             self.broken = documents.broken;
-            self.unread = documents.unread;
             return;
         }
         // What the file means as a whole is unclear, so nothing in it changes until it is clear again.
@@ -239,7 +236,7 @@ mod tests {
         files.update(scan(&[("a.yaml", &text)]));
         assert_eq!(objects(&files), ["MetaRouter shop/good"]);
         assert_eq!(
-            files.batch().broken.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            files.batch().broken.iter().map(|broken| broken.key.to_string()).collect::<Vec<_>>(),
             ["MetaRouter shop/bad"]
         );
         assert_eq!(

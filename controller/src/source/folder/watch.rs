@@ -54,14 +54,13 @@ impl Source for Folder {
     }
 
     fn report(&mut self, status: &Status) {
-        for diagnostic in &status.diagnostics {
+        for diagnostic in status.new_diagnostics(&self.reported) {
             match diagnostic.severity {
-                _ if self.reported.diagnostics.contains(diagnostic) => {}
                 Severity::Error => error!("{diagnostic}"),
                 Severity::Warning => warn!("{diagnostic}"),
             }
         }
-        for refusal in status.refusals.iter().filter(|refusal| !self.reported.refusals.contains(refusal)) {
+        for refusal in status.new_refusals(Some(&self.reported)) {
             error!("{refusal}");
         }
         self.reported = status.clone();

@@ -8,7 +8,7 @@ mod status;
 mod store;
 mod watch;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,7 +21,6 @@ use self::status::Reporter;
 use self::store::Store;
 use self::watch::{Listener, News, Scope, What};
 use crate::Error;
-use crate::object::Key;
 use crate::source::{Batch, Source};
 use crate::status::Status;
 
@@ -66,8 +65,6 @@ pub struct Kubernetes {
     /// When the first and the last change came that no batch has yet.
     waiting: Option<(Instant, Instant)>,
     has_handed_over: bool,
-    /// The objects of ours in the last batch, and their generations.
-    handed: BTreeMap<Key, Option<i64>>,
     /// What there was to say last.
     status: Option<Status>,
     /// When it is to be written back.
@@ -94,7 +91,6 @@ impl Kubernetes {
             failing: BTreeSet::new(),
             waiting: None,
             has_handed_over: false,
-            handed: BTreeMap::new(),
             status: None,
             report_at: None,
             reporter: Reporter::start(&client, &connect::identity(options, &client)),
@@ -160,14 +156,12 @@ impl Source for Kubernetes {
             if due.is_some_and(|due| due <= Instant::now()) {
                 self.waiting = None;
                 self.has_handed_over = true;
-                let ours = self.store.entries().filter(|entry| entry.key.kind.is_ours());
-                self.handed = ours.map(|entry| (entry.key.clone(), entry.generation)).collect();
                 return Some(self.store.batch());
             }
             if self.report_at.is_some_and(|at| at <= Instant::now()) {
                 self.report_at = None;
                 if let Some(status) = &self.status {
-                    self.reporter.write(&self.store, status, &self.handed);
+                    self.reporter.write(&self.store, status);
                 }
             }
             let (due_at, report_at) =
@@ -186,8 +180,7 @@ impl Source for Kubernetes {
     }
 
     fn report(&mut self, status: &Status) {
-        let told = self.status.as_ref().map_or(&[][..], |status| &status.refusals);
-        for refusal in status.refusals.iter().filter(|refusal| !told.contains(refusal)) {
+        for refusal in status.new_refusals(self.status.as_ref()) {
             info!("{refusal}");
         }
         self.status = Some(status.clone());

@@ -10,8 +10,8 @@ use crds::Status;
 use crds::istio::Labels;
 use crds::kubernetes::{EndpointSliceSpec, ZONE_LABEL};
 
-use crate::object::{AnyObject, Key, Object, Unread};
-use crate::source::Batch;
+use crate::object::{AnyObject, Broken, Key, Kind, Object, Unread};
+use crate::source::{Batch, Extent};
 use crate::status::Diagnostic;
 
 /// A namespace and a name in it.
@@ -72,8 +72,11 @@ pub(super) struct Store {
     slices_of: BTreeMap<Name, BTreeSet<Key>>,
     /// Slices with the labels of their pods; one that is not here is to be put together.
     resolved: BTreeMap<Key, AnyObject>,
-    /// Something means something else than in the last batch.
-    has_changed: bool,
+    /// What means something else than in the last batch, or is gone since.
+    changed: BTreeSet<Key>,
+    /// Every watch has seen its objects, and there was no batch yet.
+    is_new: bool,
+    has_handed_over: bool,
 }
 
 #[derive(Debug, Default)]
@@ -95,17 +98,12 @@ impl Store {
 
     /// Whether a batch would mean something else than the last one.
     pub(super) fn has_changed(&self) -> bool {
-        self.has_changed
+        !self.changed.is_empty() || self.is_new
     }
 
     /// The object of a key.
     pub(super) fn get(&self, key: &Key) -> Option<&Entry> {
         self.entries.get(key).map(|(_, entry)| entry)
-    }
-
-    /// All objects.
-    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values().map(|(_, entry)| entry)
     }
 
     /// Takes what a watch has seen.
@@ -119,8 +117,7 @@ impl Store {
             // Where there were objects, it may only be an API server that has not read its definitions yet.
             Change::Absent => {
                 self.watches[watch].listing = None;
-                self.has_changed |= !self.watches[watch].has_synced;
-                self.watches[watch].has_synced = true;
+                self.synced(watch);
             }
         }
     }
@@ -164,8 +161,12 @@ impl Store {
         for item in items {
             self.apply(watch, item);
         }
-        self.has_changed |= !self.watches[watch].has_synced;
+        self.synced(watch);
+    }
+
+    fn synced(&mut self, watch: usize) {
         self.watches[watch].has_synced = true;
+        self.is_new = !self.has_handed_over && self.has_synced();
     }
 
     fn apply(&mut self, watch: usize, item: Item) {
@@ -191,7 +192,7 @@ impl Store {
         let key = entry.key.clone();
         let is_same = self.entries.get(&key).is_some_and(|(_, before)| before.means_the_same(&entry));
         if !is_same {
-            self.has_changed = true;
+            self.changed.insert(key.clone());
             self.refers_no_longer(&key);
             for name in entry.pods() {
                 self.slices_of.entry(name).or_default().insert(key.clone());
@@ -218,7 +219,7 @@ impl Store {
     fn forget(&mut self, key: &Key) {
         self.refers_no_longer(key);
         if self.entries.remove(key).is_some() {
-            self.has_changed = true;
+            self.changed.insert(key.clone());
         }
     }
 
@@ -237,20 +238,28 @@ impl Store {
     fn pod_changed(&mut self, name: &Name) {
         for key in self.slices_of.get(name).into_iter().flatten() {
             self.resolved.remove(key);
-            self.has_changed = true;
+            self.changed.insert(key.clone());
         }
     }
 
     fn zones_changed(&mut self) {
         self.resolved.clear();
-        self.has_changed = true;
+        let slices = self.entries.keys().filter(|key| key.kind == Kind::EndpointSlice);
+        self.changed.extend(slices.cloned());
     }
 
-    /// All objects, whole.
+    /// All objects the first time, then what has changed.
     pub(super) fn batch(&mut self) -> Batch {
-        self.has_changed = false;
+        let mut changed = std::mem::take(&mut self.changed);
         let mut batch = Batch::default();
-        for (_, entry) in self.entries.values() {
+        if std::mem::replace(&mut self.has_handed_over, true) {
+            let gone = changed.iter().filter(|key| !self.entries.contains_key(key)).cloned().collect();
+            batch.extent = Extent::Changes { gone };
+        } else {
+            changed = self.entries.keys().cloned().collect();
+            self.is_new = false;
+        }
+        for (_, entry) in changed.iter().filter_map(|key| self.entries.get(key)) {
             batch.diagnostics.extend(entry.diagnostics.iter().cloned());
             match &entry.object {
                 Some(AnyObject::EndpointSlice(slice)) => {
@@ -261,10 +270,11 @@ impl Store {
                     batch.objects.push(resolved.clone());
                 }
                 Some(object) => batch.objects.push(object.clone()),
-                None => {
-                    batch.unread.extend(entry.unread.clone());
-                    batch.broken.push(entry.key.clone());
-                }
+                None => batch.broken.push(Broken {
+                    key: entry.key.clone(),
+                    generation: entry.generation,
+                    unread: entry.unread.clone(),
+                }),
             }
         }
         batch
@@ -320,7 +330,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::object::Kind;
     use crate::source::kubernetes::watch::read;
 
     fn item(kind: Kind, name: &str, more: &Value) -> Item {
@@ -352,8 +361,32 @@ mod tests {
         store.take(watch, Change::Complete);
     }
 
-    fn names(store: &mut Store) -> Vec<String> {
-        store.batch().objects.iter().map(|object| object.key().name.clone()).collect()
+    fn known(store: &Store) -> Vec<&str> {
+        store.entries.keys().map(|key| key.name.as_str()).collect()
+    }
+
+    /// The objects of the next batch, and what is gone where it does not tell everything.
+    fn names(store: &mut Store) -> (Vec<String>, Option<Vec<String>>) {
+        let batch = store.batch();
+        let gone = match batch.extent {
+            Extent::Whole => None,
+            Extent::Changes { gone } => Some(gone.into_iter().map(|key| key.name).collect()),
+        };
+        (batch.objects.iter().map(|object| object.key().name.clone()).collect(), gone)
+    }
+
+    #[test]
+    fn the_first_batch_tells_everything_and_a_later_one_what_has_changed() {
+        let mut store = Store::of(1);
+        list(&mut store, 0, [router("a", "a"), router("b", "b"), router("c", "c")]);
+        let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(&mut store), (all(&["a", "b", "c"]), None));
+        store.take(0, Change::Applied(router("b", "other")));
+        store.take(0, Change::Deleted(router("c", "c")));
+        assert_eq!(names(&mut store), (all(&["b"]), Some(all(&["c"]))));
+        list(&mut store, 0, [router("b", "other"), router("c", "again")]);
+        assert_eq!(names(&mut store), (all(&["c"]), Some(all(&["a"]))), "b is as it was");
+        assert!(!store.has_changed());
     }
 
     #[test]
@@ -367,7 +400,7 @@ mod tests {
         assert!(!store.has_synced(), "one list is open");
         store.take(1, Change::Complete);
         assert!(store.has_synced() && store.has_changed());
-        assert_eq!(names(&mut store), ["orders", "a"]);
+        assert_eq!(names(&mut store), (vec!["orders".to_owned(), "a".to_owned()], None));
         assert!(!store.has_changed());
     }
 
@@ -382,16 +415,12 @@ mod tests {
         store.take(0, Change::Listing);
         assert!(!store.has_changed(), "nor does one that began anew");
         store.take(0, Change::Absent);
-        assert_eq!(
-            names(&mut store),
-            ["a", "b"],
-            "nor does an API server that does not know the kind any more"
-        );
+        assert_eq!(known(&store), ["a", "b"], "nor does an API server that does not know the kind any more");
         list(&mut store, 0, [router("b", "b")]);
         assert!(store.has_changed());
-        assert_eq!(names(&mut store), ["b"]);
+        assert_eq!(known(&store), ["b"]);
         store.take(0, Change::Deleted(router("b", "b")));
-        assert_eq!(names(&mut store), Vec::<String>::new());
+        assert!(known(&store).is_empty());
     }
 
     #[test]
@@ -405,7 +434,7 @@ mod tests {
         }
         store.take(0, Change::Applied(echo));
         assert!(!store.has_changed(), "only its status is another");
-        let key = store.entries().next().unwrap().key.clone();
+        let key = store.entries.keys().next().unwrap().clone();
         assert_eq!(store.get(&key).unwrap().status.observed_generation, Some(1));
         store.take(0, Change::Applied(router("a", "other")));
         assert!(store.has_changed());

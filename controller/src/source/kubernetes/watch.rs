@@ -242,7 +242,7 @@ pub(super) fn read(kind: Kind, object: DynamicObject) -> Option<Entry> {
     Some(Entry {
         key: Key { kind, namespace, name },
         object: documents.objects.pop(),
-        unread: documents.unread.pop(),
+        unread: documents.broken.pop().and_then(|broken| broken.unread),
         diagnostics: documents.diagnostics,
         generation,
         uid,

@@ -39,7 +39,7 @@ pub(super) fn read<'a>(
     }
     for object in &objects.cluster_services {
         let host = object.spec.host.as_str();
-        let service = if object.spec.ports.iter().any(|port| protocol_of(port).is_some()) {
+        let service = if is_ours(&object.spec) {
             let own = slices.get(&(object.key.namespace.as_str(), object.key.name.as_str()));
             service(object, own.map_or(&[], Vec::as_slice), protocols, report)
         } else {
@@ -47,6 +47,11 @@ pub(super) fn read<'a>(
         };
         all.take(host, object, service);
     }
+}
+
+/// Whether a service has a port that names one of our protocols.
+pub(in crate::translate) fn is_ours(spec: &ServiceSpec) -> bool {
+    spec.ports.iter().any(|port| protocol_of(port).is_some())
 }
 
 /// What a port says of its protocol: as the user wrote it, the part that names one of ours, and where that stands.
@@ -108,7 +113,7 @@ fn service<'a>(
 }
 
 /// Where clients connect to: a headless service has no address.
-fn addresses(spec: &ServiceSpec) -> Vec<IpAddr> {
+pub(in crate::translate) fn addresses(spec: &ServiceSpec) -> Vec<IpAddr> {
     let texts = if spec.cluster_ips.is_empty() { spec.cluster_ip.as_slice() } else { &spec.cluster_ips };
     let addresses: Vec<IpAddr> = texts.iter().filter_map(|text| text.parse().ok()).collect();
     if addresses.is_empty() { vec![NO_ADDRESS] } else { addresses }

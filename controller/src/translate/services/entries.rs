@@ -18,9 +18,7 @@ pub(super) fn read<'a>(
     report: &mut Report,
 ) {
     for object in &objects.services {
-        let names_a_protocol =
-            |port: &ServicePort| port.name.as_deref().and_then(protocols::of_port_name).is_some();
-        if !object.spec.ports.iter().any(names_a_protocol) {
+        if !is_ours(&object.spec) {
             all.others.extend(object.spec.hosts.iter().map(|host| (host.as_str(), &object.head)));
             continue;
         }
@@ -31,6 +29,13 @@ pub(super) fn read<'a>(
             all.take(host, object, service);
         }
     }
+}
+
+/// Whether a service has a port that names one of our protocols.
+pub(in crate::translate) fn is_ours(spec: &ServiceEntrySpec) -> bool {
+    let names_a_protocol =
+        |port: &ServicePort| port.name.as_deref().and_then(protocols::of_port_name).is_some();
+    spec.ports.iter().any(names_a_protocol)
 }
 
 fn host<'a>(object: &'a Object<ServiceEntrySpec>, report: &mut Report) -> Option<&'a str> {

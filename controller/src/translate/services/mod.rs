@@ -3,8 +3,8 @@
 //! Services of the cluster come first, for a name of the cluster is theirs. A service without a port that names one of
 //! our protocols is none of our business, whatever else it says.
 
-mod cluster;
-mod entries;
+pub(super) mod cluster;
+pub(super) mod entries;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,14 +16,14 @@ use super::protocols::{Protocol, Protocols};
 use super::report::Report;
 use crate::nearest;
 use crate::object::{Head, Objects};
-use crate::status::{Finding, Reason};
+use crate::status::{Finding, Near, Reason};
 use crate::tree::FieldPath;
 
 /// The annotation that says what the codec's service attribute holds for this service (Dubbo: the interface).
 const INTERFACE: &str = "interface";
 
 /// Where a service without addresses is listened for.
-const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(super) const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A service that is served.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl<'a> Services<'a> {
         self.served.get(host).or_else(|| self.served.get(long_name(host, namespace).as_str()))
     }
 
-    /// Why [`Self::find`] found nothing, and what would be right.
+    /// Why [`Self::find`] found nothing.
     pub(crate) fn why_not(&self, host: &str, namespace: &str) -> Finding {
         let other = self.others.get(host).or_else(|| self.others.get(long_name(host, namespace).as_str()));
         if let Some(object) = other {
@@ -123,12 +123,14 @@ impl<'a> Services<'a> {
                 "host {host} is not served: {object} has no port named tcp-metaprotocol-<protocol>, or has mistakes"
             ));
         }
-        let hint = nearest::hint(host, self.served.keys().copied());
-        Reason::BackendNotFound.says(format!("no Service or ServiceEntry has host {host}{hint}"))
+        let text = format!("no Service or ServiceEntry has host {host}");
+        let near = Some(Near { host: host.to_owned(), at: text.len() });
+        Finding { near, ..Reason::BackendNotFound.says(text) }
     }
 }
 
-fn long_name(host: &str, namespace: &str) -> String {
+/// The host of a Kubernetes service of that name in a namespace.
+pub(super) fn long_name(host: &str, namespace: &str) -> String {
     format!("{host}.{namespace}.svc.cluster.local")
 }
 

@@ -154,6 +154,7 @@ mod tests {
             path: FieldPath::spec().field(path),
             message: message.to_owned(),
             reason,
+            near: None,
         }
     }
 

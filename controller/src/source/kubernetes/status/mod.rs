@@ -93,11 +93,11 @@ impl Reporter {
     }
 
     /// Asks for all that is not yet as it should be.
-    pub(super) fn write(&mut self, store: &Store, status: &Status, handed: &BTreeMap<Key, Option<i64>>) {
+    pub(super) fn write(&mut self, store: &Store, status: &Status) {
         let leadership = self.leadership.borrow_and_update().clone();
         let said = by_object(&status.diagnostics);
         let refused = refusals(&status.refusals);
-        for (key, generation) in handed {
+        for (key, generation) in &status.generations {
             let Some(entry) = store.get(key) else {
                 self.asked.remove(key);
                 continue;
@@ -124,7 +124,7 @@ impl Reporter {
             }
             self.asked.insert(key.clone(), (entry.status.clone(), wanted));
         }
-        self.asked.retain(|key, _| handed.contains_key(key));
+        self.asked.retain(|key, _| status.generations.get(key).is_some());
         self.events.tell(&status.refusals, store);
     }
 }
