@@ -181,7 +181,12 @@ impl Client {
 
     /// Waits until all requests go to this subset, and everything is there that they need.
     pub async fn has(&self, subset: &str) {
-        self.until(|state| (seen(state), state.endpoints().len()) == (routes_to(subset), 1)).await;
+        self.has_among(subset, 1).await;
+    }
+
+    /// Waits until all requests go to this subset, and there are so many of them.
+    pub async fn has_among(&self, subset: &str, subsets: usize) {
+        self.until(|state| (seen(state), state.endpoints().len()) == (routes_to(subset), subsets)).await;
     }
 
     /// Waits until there is nothing.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use xds::ResourceType;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::subscription::InFlight;
-use super::{Dialect, Known, REMOVALS_PER_RESPONSE_LIMIT, RESPONSE_LIMIT, Response, Session, visible};
+use super::subscription::{Debt, InFlight};
+use super::{
+    Dialect, HELD_BACK_LIMIT, Known, REMOVALS_PER_RESPONSE_LIMIT, RESPONSE_LIMIT, Response, Session, visible,
+};
 use crate::snapshot::Item;
 
 /// What one response tells.
@@ -17,11 +19,14 @@ struct Telling {
     removed: Vec<String>,
     /// What of the subscription it settles.
     settled: BTreeSet<String>,
+    /// In the state of the world: it holds what is to be removed later.
+    with_old: bool,
 }
 
 impl Session {
     /// All that may be sent now. Clusters and endpoints first; listeners and routes when these are answered, so that no
-    /// route leads to what a proxy does not have; removals when all else is answered, in reverse.
+    /// route leads to what a proxy does not have; removals when all else is answered, in reverse, but for those that are
+    /// held back.
     pub(super) fn due(&mut self) -> Vec<Response> {
         let mut responses = Vec::new();
         let asked = self.subscriptions.iter().filter(|one| one.is_asked).count();
@@ -52,12 +57,10 @@ impl Session {
 
     fn has_additions(&self, kind: ResourceType) -> bool {
         let subscription = self.subscription(kind);
-        let is_addition = |name: &String, must_answer: bool| {
-            must_answer || visible(&self.catalogue, &self.node, kind, name).is_some()
+        let is_addition = |(name, debt): (&String, &Debt)| {
+            debt.is_of_nothing() || visible(&self.catalogue, &self.node, kind, name).is_some()
         };
-        subscription.must_greet
-            || subscription.names_changed
-            || subscription.debts.iter().any(|(name, debt)| is_addition(name, debt.must_answer))
+        subscription.must_greet || subscription.names_changed || subscription.debts.iter().any(is_addition)
     }
 
     /// New and changed resources, and what was asked for.
@@ -74,18 +77,35 @@ impl Session {
 
     /// Resources that are gone.
     fn removals(&mut self, kind: ResourceType) -> Option<Response> {
-        let names: Vec<_> =
-            self.subscription(kind).debts.keys().take(REMOVALS_PER_RESPONSE_LIMIT).cloned().collect();
-        if names.is_empty() {
+        if self.subscription(kind).debts.is_empty() || self.is_held_back(kind) {
             return None;
         }
+        let names: Vec<_> =
+            self.subscription(kind).debts.keys().take(REMOVALS_PER_RESPONSE_LIMIT).cloned().collect();
         let telling = match self.dialect {
             Dialect::Delta => {
-                Telling { settled: names.iter().cloned().collect(), removed: names, changed: Vec::new() }
+                Telling { settled: names.iter().cloned().collect(), removed: names, ..Telling::default() }
             }
             Dialect::StateOfTheWorld => self.world(kind, false),
         };
         self.tell(kind, telling)
+    }
+
+    /// Whether removals of this type wait. Of what is refused, the client goes on with the version before, which may lead
+    /// to what is gone since; which version that is, and where it leads, is not known here.
+    fn is_held_back(&self, kind: ResourceType) -> bool {
+        let is_bounded = self.subscription(kind).debts.len() <= HELD_BACK_LIMIT;
+        is_bounded && leading_to(kind).iter().any(|kind| self.is_refused(*kind))
+    }
+
+    /// Whether the client refuses something of this type that is there, or that it has not been told to be gone.
+    fn is_refused(&self, kind: ResourceType) -> bool {
+        let subscription = self.subscription(kind);
+        let has_it = |name: &String| {
+            subscription.debts.contains_key(name)
+                || visible(&self.catalogue, &self.node, kind, name).is_some()
+        };
+        subscription.refused.keys().any(has_it)
     }
 
     /// As many of the changes as one response may hold.
@@ -100,7 +120,7 @@ impl Session {
                     size += item.size;
                     telling.changed.push(Arc::clone(item));
                 }
-                None if debt.must_answer => telling.removed.push(name.clone()),
+                None if debt.is_of_nothing() => telling.removed.push(name.clone()),
                 None => continue,
             }
             telling.settled.insert(name.clone());
@@ -125,6 +145,7 @@ impl Session {
                 (None, Known::Sent(item)) if with_old => {
                     if is_whole {
                         telling.changed.push(Arc::clone(item));
+                        telling.with_old = true;
                     }
                     continue;
                 }
@@ -138,6 +159,8 @@ impl Session {
     fn tell(&mut self, kind: ResourceType, telling: Telling) -> Option<Response> {
         let version = match self.dialect {
             Dialect::Delta => String::new(),
+            // Who comes back with it is told all, for it has to learn what is gone.
+            Dialect::StateOfTheWorld if telling.with_old => format!("{}+old", self.version(kind)),
             Dialect::StateOfTheWorld => self.version(kind),
         };
         let is_silent = self.dialect == Dialect::StateOfTheWorld
@@ -167,9 +190,11 @@ impl Session {
 
     /// What is gone cannot be refused any more.
     fn forget(&mut self, kind: ResourceType, telling: &Telling) -> bool {
-        let refused = &mut self.subscription_mut(kind).refused;
+        let is_gone = |name: &String| visible(&self.catalogue, &self.node, kind, name).is_none();
+        let gone: BTreeSet<_> = telling.settled.iter().filter(|name| is_gone(name)).collect();
+        let refused = &mut self.subscriptions[kind as usize].refused;
         let before = refused.len();
-        refused.retain(|name, _| !telling.removed.contains(name));
+        refused.retain(|name, _| !gone.contains(name));
         refused.len() < before
     }
 
@@ -199,5 +224,15 @@ impl Session {
             }
         }
         format!("{:016x}", hash.digest())
+    }
+}
+
+/// Types whose resources lead to those of `kind`.
+fn leading_to(kind: ResourceType) -> &'static [ResourceType] {
+    match kind {
+        ResourceType::Listener => &[],
+        ResourceType::Routes => &[ResourceType::Listener],
+        ResourceType::Cluster => &[ResourceType::Listener, ResourceType::Routes],
+        ResourceType::Endpoints => &[ResourceType::Listener, ResourceType::Routes, ResourceType::Cluster],
     }
 }

@@ -8,7 +8,8 @@
 //! - one response per type is in flight; what changes meanwhile is merged;
 //! - clusters and endpoints go before listeners and routes, and these wait until the former are answered; removals come
 //!   last, in reverse. Endpoints do not wait for the answer of clusters: Envoy gives it only when it has the endpoints;
-//! - what was refused is not sent again until its content changes.
+//! - what was refused is not sent again until its content changes;
+//! - while something is refused, what its last good version may lead to is not removed.
 
 mod answer;
 mod request;
@@ -38,6 +39,8 @@ pub const NAME_LIMIT: usize = 1024;
 pub const RESPONSE_LIMIT: usize = 2 << 20;
 /// Resources that are gone, in one response.
 pub const REMOVALS_PER_RESPONSE_LIMIT: usize = 10_000;
+/// Removals of a type that wait for the end of a refusal; with more of them, they are sent nevertheless.
+pub const HELD_BACK_LIMIT: usize = 10_000;
 /// Refused resources of a type that are remembered of a client.
 pub const REFUSED_LIMIT: usize = 1000;
 

@@ -45,6 +45,14 @@ pub(super) struct Debt {
     pub(super) must_answer: bool,
 }
 
+impl Debt {
+    /// Whether the client is to be told at once if there is no such resource. One that it knows is removed in its turn,
+    /// for something may lead there.
+    pub(super) fn is_of_nothing(&self) -> bool {
+        self.must_answer && self.known.is(None)
+    }
+}
+
 /// A response that awaits its answer.
 #[derive(Debug)]
 pub(super) struct InFlight {

@@ -1,5 +1,6 @@
 //! What a session answers, event by event; `model` tries it against clients that answer late, refuse and reconnect.
 
+mod held_back;
 mod model;
 
 use std::collections::{BTreeMap, VecDeque};
