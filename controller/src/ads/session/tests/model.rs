@@ -108,8 +108,8 @@ impl Client {
         // The order in which clients do it: the answer, then what follows from the response.
         self.send(session, request);
         let clusters = self.in_force.keys().filter(|(kind, _)| *kind == CDS).map(|(_, name)| name.clone());
-        self.follow(session, EDS, clusters.collect());
-        self.follow(session, RDS, self.led_to_by(LDS));
+        self.follow(session, EDS, &clusters.collect());
+        self.follow(session, RDS, &self.led_to_by(LDS));
     }
 
     fn is_refused(&self, version: &str) -> bool {
@@ -136,10 +136,10 @@ impl Client {
     }
 
     /// Subscribes to what is wanted of a type now.
-    fn follow(&mut self, session: &mut Session, kind: ResourceType, wanted: BTreeSet<String>) {
+    fn follow(&mut self, session: &mut Session, kind: ResourceType, wanted: &BTreeSet<String>) {
         let old = self.wanted.insert(kind, wanted.clone()).unwrap_or_default();
         let more: Vec<_> = wanted.difference(&old).map(String::as_str).collect();
-        let less: Vec<_> = old.difference(&wanted).map(String::as_str).collect();
+        let less: Vec<_> = old.difference(wanted).map(String::as_str).collect();
         for name in &less {
             let key = (kind, (*name).to_owned());
             self.in_force.remove(&key);
