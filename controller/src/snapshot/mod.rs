@@ -55,6 +55,8 @@ pub struct Builder {
     known: BTreeMap<Key, Known>,
     parts: Parts,
     protocols: Protocols,
+    /// Counts them.
+    batches: u64,
     /// Names of the resources and hosts that each part comes to.
     made: BTreeMap<PartId, Products>,
     remarks: Remarks,
@@ -108,22 +110,36 @@ impl Builder {
 
     /// Takes what a batch says. The objects that are not what they were.
     fn take(&mut self, batch: Batch) -> BTreeSet<Key> {
+        self.batches += 1;
         let mut now: BTreeMap<Key, Known> = BTreeMap::new();
+        let (is_part, mut named) = (batch.extent != Extent::Whole, Vec::new());
         for object in batch.objects {
-            now.insert(object.key().clone(), Known::readable(object));
+            if is_part {
+                named.push(object.key().clone());
+            }
+            match self.known.get_mut(object.key()) {
+                Some(known) if known.is_still(&object) => known.seen(self.batches),
+                _ => drop(now.insert(object.key().clone(), Known::readable(object))),
+            }
         }
         for broken in batch.broken {
-            now.entry(broken.key.clone()).or_default().add_broken(broken);
+            if self.known.get(&broken.key).is_none_or(|known| !known.was_seen(self.batches)) {
+                now.entry(broken.key.clone()).or_default().add_broken(broken);
+            }
         }
         let gone: Vec<Key> = match batch.extent {
             Extent::Whole => {
                 self.remarks.forget_sources();
-                self.known.keys().filter(|key| !now.contains_key(key)).cloned().collect()
+                let is_gone =
+                    |(key, known): &(&Key, &Known)| !known.was_seen(self.batches) && !now.contains_key(key);
+                self.known.iter().filter(is_gone).map(|(key, _)| key.clone()).collect()
             }
-            Extent::Changes { gone } => gone,
+            Extent::Changes { gone } => {
+                self.remarks.forget_source(named.iter().chain(now.keys()).chain(&gone));
+                gone
+            }
         };
-        let named = now.keys().chain(&gone);
-        self.remarks.hear(named, batch.diagnostics);
+        self.remarks.hear(batch.diagnostics);
         let mut touched = BTreeSet::new();
         for key in gone {
             if self.known.remove(&key).is_some() {

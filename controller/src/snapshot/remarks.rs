@@ -39,11 +39,15 @@ impl Remarks {
         &self.generations
     }
 
-    /// Takes what a source says about these objects, and about none.
-    pub(super) fn hear<'k>(&mut self, named: impl Iterator<Item = &'k Key>, said: Vec<Diagnostic>) {
+    /// A source is about to say anew what there is to say about these objects.
+    pub(super) fn forget_source<'k>(&mut self, named: impl Iterator<Item = &'k Key>) {
         for key in named {
             self.sources.remove_cow(&Some(key.clone()));
         }
+    }
+
+    /// Takes what a source says.
+    pub(super) fn hear(&mut self, said: Vec<Diagnostic>) {
         let mut by_object: BTreeMap<Option<Key>, Vec<Diagnostic>> = BTreeMap::new();
         for diagnostic in said {
             by_object.entry(diagnostic.object.clone()).or_default().push(diagnostic);

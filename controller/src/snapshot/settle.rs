@@ -23,6 +23,8 @@ pub(super) struct Known {
     broken: Vec<Broken>,
     /// As it was when it had no mistake last.
     good: Option<AnyObject>,
+    /// The last batch that it stood in as it is now.
+    seen: u64,
 }
 
 impl Known {
@@ -43,6 +45,19 @@ impl Known {
             Some(object) => object.head().generation,
             None => self.broken.first().and_then(|broken| broken.generation),
         }
+    }
+
+    /// Whether this is what it is known as.
+    pub(super) fn is_still(&self, object: &AnyObject) -> bool {
+        self.now.as_ref().is_some_and(|now| now.is(object))
+    }
+
+    pub(super) fn seen(&mut self, batch: u64) {
+        self.seen = batch;
+    }
+
+    pub(super) fn was_seen(&self, batch: u64) -> bool {
+        self.seen == batch
     }
 
     /// Whether nothing has happened to it, whatever was good.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use controller::ads::{self, ServeOptions};
 use controller::object::{AnyObject, Key};
-use controller::source::{Batch, Source, folder};
+use controller::source::{Batch, Extent, Source, folder};
 use controller::{Controller, Options, Status};
 use tokio::sync::{mpsc, watch};
 
@@ -42,11 +42,12 @@ pub fn serve(mesh: Mesh) -> anyhow::Result<()> {
         }
         let (batches, batches_out) = mpsc::channel(1);
         let mut following = Controller::follow(InProcess(batches_out), &Options::default());
-        let batch = |objects: &BTreeMap<Key, AnyObject>| Batch {
-            objects: objects.values().cloned().collect(),
+        let batch = |objects: BTreeMap<Key, AnyObject>, extent| Batch {
+            objects: objects.into_values().collect(),
+            extent,
             ..Batch::default()
         };
-        batches.send(batch(&objects)).await?;
+        batches.send(batch(objects, Extent::Whole)).await?;
         following.catalogue.wait_for(Option::is_some).await?;
         let (_stop, stopped) = watch::channel(false);
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -65,10 +66,11 @@ pub fn serve(mesh: Mesh) -> anyhow::Result<()> {
         let mut version = 0;
         while let Some(line) = read_lines.recv().await {
             version += 1;
-            objects.extend(read(&Mesh::router(line.parse()?, version))?);
+            // As an API server's watch tells it.
+            let changed = read(&Mesh::router(line.parse()?, version))?;
             following.catalogue.mark_unchanged();
             let began = Instant::now();
-            batches.send(batch(&objects)).await?;
+            batches.send(batch(changed, Extent::Changes { gone: Vec::new() })).await?;
             following.catalogue.changed().await?;
             println!("{}", began.elapsed().as_micros());
         }
