@@ -46,8 +46,12 @@ async fn the_status_says_which_proxies_have_acknowledged_and_what_they_refuse() 
         router(&shop.cluster, "v1").replace("hosts:", "options: {downstream: {nonsense: 1}}, hosts:");
     shop.cluster.apply(options).await;
     until_event(&shop.cluster, &["listener", "options.nonsense"]).await;
-    let message = until(&shop.cluster, "orders", "Programmed=False Refused").await;
-    assert!(message.contains("options.nonsense"), "{message}");
+    eventually_eq("the status names what is refused now", true, async || {
+        let [_, _, message] = condition(&shop.cluster, "orders", "Programmed").await;
+        message.contains("options.nonsense")
+    })
+    .await;
+    assert!(until(&shop.cluster, "orders", "Programmed=False Refused").await.contains("options.nonsense"));
     until_answered_by("v1", &client, &calling("any")).await;
 
     shop.cluster.apply(router(&shop.cluster, "v2")).await;
