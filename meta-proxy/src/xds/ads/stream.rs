@@ -35,11 +35,7 @@ const WAITING_REQUESTS: usize = 16;
 /// How long resources must stay as they are before they are written to the file.
 const SAVE_AFTER: Duration = Duration::from_millis(200);
 
-/// How long a controller may take until it says something, where there are others that may be asked.
-const FIRST_RESPONSE_WITHIN: Duration = Duration::from_secs(15);
-
 /// Why a stream is over.
-#[derive(Debug, PartialEq)]
 enum Over {
     /// The proxy takes nothing any more.
     Stopped,
@@ -53,9 +49,9 @@ pub async fn run(options: Options, deliveries: mpsc::Sender<Delivery>, contact: 
         deliveries,
         contact,
         subscriber: Subscriber::default(),
-        saving: Saving { path: options.state.clone(), at: None },
+        state: options.state.clone(),
         told_whole: false,
-        patience: (options.controllers.len() > 1).then_some(FIRST_RESPONSE_WITHIN),
+        save_at: None,
     };
     client.restore().await;
     let mut back_off = BackOff::new(options.seed);
@@ -81,46 +77,17 @@ struct Client {
     deliveries: mpsc::Sender<Delivery>,
     contact: Arc<Contact>,
     subscriber: Subscriber,
-    saving: Saving,
+    state: Option<PathBuf>,
     /// Whether the proxy was told last that it has everything.
     told_whole: bool,
-    /// How long a controller may say nothing; `None`: for as long as its connection lives.
-    patience: Option<Duration>,
-}
-
-/// When the file of last good resources is to be written.
-#[derive(Debug, Default)]
-struct Saving {
-    /// `None`: there is no such file.
-    path: Option<PathBuf>,
-    /// When it is due, if it is behind.
-    at: Option<Instant>,
-}
-
-impl Saving {
-    /// Resources have changed.
-    fn changed(&mut self) {
-        self.at = self.path.is_some().then(|| Instant::now() + SAVE_AFTER);
-    }
-
-    /// When it is to be written, if it is to be. What is not whole is not written: a proxy that starts with it would lack
-    /// something.
-    fn due(&self, is_whole: bool) -> Option<Instant> {
-        self.at.filter(|_| is_whole)
-    }
-
-    /// The file, if it is behind, which it then is no more.
-    fn take(&mut self, is_whole: bool) -> Option<PathBuf> {
-        self.due(is_whole)?;
-        self.at = None;
-        self.path.clone()
-    }
+    /// When the file is to be written, if it is behind.
+    save_at: Option<Instant>,
 }
 
 impl Client {
     /// Puts the last good resources in force, if there are any.
     async fn restore(&mut self) {
-        let Some(path) = self.saving.path.clone() else { return };
+        let Some(path) = self.state.clone() else { return };
         let resources = match file::read(&path) {
             Ok(Some(resources)) => resources,
             Ok(None) => return,
@@ -148,17 +115,13 @@ impl Client {
         if let Some(request) = first.first_mut() {
             request.node = Some(node);
         }
-        let until = self.patience.map(|patience| Instant::now() + patience);
-        let (requests, mut responses) = tokio::select! {
-            begun = begin(controller, options, first) => match begun {
-                Ok(stream) => stream,
-                Err(error) => return Over::Broken(error),
-            },
-            over = self.silence(until) => return over,
+        let (requests, mut responses) = match begin(controller, options, first).await {
+            Ok(stream) => stream,
+            Err(error) => return Over::Broken(error),
         };
         let mut is_first = true;
         loop {
-            let save_at = self.saving.due(self.subscriber.is_whole());
+            let save_at = self.save_at;
             let response = tokio::select! {
                 response = responses.message() => response,
                 () = sleep_until(save_at.unwrap_or_else(Instant::now)), if save_at.is_some() => {
@@ -169,7 +132,6 @@ impl Client {
                     Ok(()) => continue,
                     Err(over) => return over,
                 },
-                over = self.silence(until), if is_first => return over,
                 () = self.deliveries.closed() => return Over::Stopped,
             };
             let response = match response {
@@ -186,15 +148,6 @@ impl Client {
                 Err(over) => return over,
             }
         }
-    }
-
-    /// Waits until a controller has said nothing for too long.
-    async fn silence(&self, until: Option<Instant>) -> Over {
-        let (Some(until), Some(patience)) = (until, self.patience) else {
-            return std::future::pending().await;
-        };
-        sleep_until(until).await;
-        Over::Broken(format!("it has said nothing for {patience:?}; it may not be ready yet"))
     }
 
     /// Puts a response in force, answers it, and asks for what follows from it.
@@ -219,7 +172,7 @@ impl Client {
             for rejection in &applied.ack.rejected {
                 tracing::warn!("refused: {rejection}");
             }
-            self.saving.changed();
+            self.save_at = Some(Instant::now() + SAVE_AFTER);
             self.subscriber.applied(kind, response.nonce, &update, &applied)
         };
         self.go_on(follow, forgotten, requests).await
@@ -258,9 +211,12 @@ impl Client {
         answered.await.ok()
     }
 
-    /// Writes the file if it is behind.
+    /// Writes the file if it is behind. What is not whole is not written: a proxy that starts with it would lack something.
     async fn save(&mut self) {
-        let Some(path) = self.saving.take(self.subscriber.is_whole()) else { return };
+        let Some(path) = self.state.clone().filter(|_| self.subscriber.is_whole()) else { return };
+        if self.save_at.take().is_none() {
+            return;
+        }
         let bytes = file::encode(self.subscriber.kept());
         let shown = path.display().to_string();
         let written = tokio::task::spawn_blocking(move || file::write(Path::new(&path), &bytes)).await;
@@ -361,50 +317,5 @@ fn deepest(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => deepest(source),
         None => error.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_file_is_due_when_all_has_come_and_never_where_there_is_none() {
-        let mut saving = Saving { path: Some("state".into()), at: None };
-        assert_eq!(saving.due(true), None, "it is not behind");
-        saving.changed();
-        assert_eq!(saving.due(false), None, "a moment that nothing is done at must not come again and again");
-        assert_eq!(saving.due(true), Some(Instant::now() + SAVE_AFTER));
-        assert_eq!(saving.take(false), None);
-        assert_eq!(saving.take(true), Some("state".into()));
-        assert_eq!((saving.due(true), saving.take(true)), (None, None), "it is written");
-        let mut none = Saving::default();
-        none.changed();
-        assert_eq!((none.due(true), none.take(true)), (None, None));
-    }
-
-    fn options(controllers: &[&str]) -> Options {
-        Options {
-            controllers: controllers.iter().map(|one| (*one).to_owned()).collect(),
-            ..Options::default()
-        }
-    }
-
-    #[tokio::test]
-    async fn a_controller_that_takes_a_stream_and_says_nothing_is_given_up_where_there_are_others() {
-        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = silent.local_addr().unwrap().to_string();
-        let (deliveries, _kept) = mpsc::channel(1);
-        let mut client = Client {
-            deliveries,
-            contact: Arc::default(),
-            subscriber: Subscriber::default(),
-            saving: Saving::default(),
-            told_whole: false,
-            patience: Some(Duration::from_millis(50)),
-        };
-        let over = client.talk(&address, &options(&[&address, "127.0.0.1:1"])).await;
-        let words = "it has said nothing for 50ms; it may not be ready yet";
-        assert_eq!(over, Over::Broken(words.to_owned()));
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Subscriber {
     kept: BTreeMap<Key, Resource>,
     /// What was refused and is not replaced yet: asked for again in the next stream.
     refused: BTreeSet<Key>,
-    /// What is wanted and does not exist, as a controller said.
+    /// What a controller said not to exist.
     absent: BTreeSet<Key>,
     /// Types of which a controller has told all, in whatever stream.
     told: BTreeSet<ResourceType>,
@@ -125,9 +125,7 @@ impl Subscriber {
         for key in &update.removed {
             self.kept.remove(key);
             self.refused.remove(key);
-            if self.wanted.get(&key.0).is_some_and(|names| names.contains(&key.1)) {
-                self.absent.insert(key.clone());
-            }
+            self.absent.insert(key.clone());
         }
         for resource in &update.changed {
             let key = (resource.kind, resource.name.clone());
@@ -288,24 +286,6 @@ mod tests {
         assert_eq!(shown(&follow.requests), ["cluster #4", "endpoints -c"]);
         assert_eq!(follow.forgotten, [(EDS, "c".to_owned())]);
         assert_eq!(subscriber.kept().count(), 0);
-    }
-
-    #[test]
-    fn of_what_is_gone_only_what_is_wanted_is_remembered() {
-        let mut subscriber = subscriber();
-        for number in 4..10 {
-            let gone =
-                Update { changed: vec![], removed: vec![(CDS, "c".to_owned()), (EDS, "d".to_owned())] };
-            subscriber.applied(CDS, number.to_string(), &gone, &applied(&[], &[]));
-        }
-        assert_eq!(subscriber.absent, BTreeSet::new());
-        let listener = changed(vec![resource(LDS, "l", &cluster("l"))]);
-        subscriber.applied(LDS, "10".to_owned(), &listener, &applied(&[], &["r"]));
-        let gone = Update { changed: vec![], removed: vec![(RDS, "r".to_owned())] };
-        subscriber.applied(RDS, "11".to_owned(), &gone, &applied(&[], &["r"]));
-        assert_eq!(subscriber.absent, [(RDS, "r".to_owned())].into());
-        subscriber.applied(LDS, "12".to_owned(), &listener, &applied(&[], &[]));
-        assert_eq!(subscriber.absent, BTreeSet::new(), "nobody wants it any more");
     }
 
     #[test]
