@@ -9,6 +9,8 @@ mod contact;
 mod file;
 mod stream;
 mod subscriber;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

@@ -15,8 +15,9 @@ use ::xds::{ResourceType, Update};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Status, Streaming};
 
 use super::back_off::BackOff;
 use super::subscriber::{Follow, Subscriber};
@@ -36,7 +37,8 @@ const WAITING_REQUESTS: usize = 16;
 const SAVE_AFTER: Duration = Duration::from_millis(200);
 
 /// Why a stream is over.
-enum Over {
+#[derive(Debug)]
+pub(super) enum Over {
     /// The proxy takes nothing any more.
     Stopped,
     /// The stream broke.
@@ -45,14 +47,7 @@ enum Over {
 
 /// Keeps the proxy told by its controllers, until it takes no more.
 pub async fn run(options: Options, deliveries: mpsc::Sender<Delivery>, contact: Arc<Contact>) {
-    let mut client = Client {
-        deliveries,
-        contact,
-        subscriber: Subscriber::default(),
-        state: options.state.clone(),
-        told_whole: false,
-        save_at: None,
-    };
+    let mut client = Client::new(options.state.clone(), deliveries, contact);
     client.restore().await;
     let mut back_off = BackOff::new(options.seed);
     for controller in options.controllers.iter().cycle() {
@@ -73,7 +68,8 @@ pub async fn run(options: Options, deliveries: mpsc::Sender<Delivery>, contact: 
     }
 }
 
-struct Client {
+/// What the streams of a proxy have in common.
+pub(super) struct Client {
     deliveries: mpsc::Sender<Delivery>,
     contact: Arc<Contact>,
     subscriber: Subscriber,
@@ -85,6 +81,16 @@ struct Client {
 }
 
 impl Client {
+    /// One that has not been told anything.
+    pub(super) fn new(
+        state: Option<PathBuf>,
+        deliveries: mpsc::Sender<Delivery>,
+        contact: Arc<Contact>,
+    ) -> Self {
+        let subscriber = Subscriber::default();
+        Self { deliveries, contact, subscriber, state, told_whole: false, save_at: None }
+    }
+
     /// Puts the last good resources in force, if there are any.
     async fn restore(&mut self) {
         let Some(path) = self.state.clone() else { return };
@@ -115,16 +121,25 @@ impl Client {
         if let Some(request) = first.first_mut() {
             request.node = Some(node);
         }
-        let (requests, mut responses) = match begin(controller, options, first).await {
-            Ok(stream) => stream,
-            Err(error) => return Over::Broken(error),
-        };
+        match begin(controller, options, first).await {
+            Ok((requests, responses)) => self.follow(controller, requests, responses).await,
+            Err(error) => Over::Broken(error),
+        }
+    }
+
+    /// Puts in force what a stream says that has begun.
+    pub(super) async fn follow(
+        &mut self,
+        controller: &str,
+        requests: mpsc::Sender<DeltaDiscoveryRequest>,
+        mut responses: impl Stream<Item = Result<DeltaDiscoveryResponse, Status>> + Unpin,
+    ) -> Over {
         let mut is_first = true;
         loop {
-            let save_at = self.save_at;
+            let due = self.due();
             let response = tokio::select! {
-                response = responses.message() => response,
-                () = sleep_until(save_at.unwrap_or_else(Instant::now)), if save_at.is_some() => {
+                response = responses.next() => response,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.save().await;
                     continue;
                 }
@@ -135,9 +150,9 @@ impl Client {
                 () = self.deliveries.closed() => return Over::Stopped,
             };
             let response = match response {
-                Ok(Some(response)) => response,
-                Ok(None) => return ended(()),
-                Err(status) => return Over::Broken(words(&status)),
+                Some(Ok(response)) => response,
+                None => return ended(()),
+                Some(Err(status)) => return Over::Broken(words(&status)),
             };
             if std::mem::take(&mut is_first) {
                 tracing::info!(controller, "is told by the controller");
@@ -172,7 +187,7 @@ impl Client {
             for rejection in &applied.ack.rejected {
                 tracing::warn!("refused: {rejection}");
             }
-            self.save_at = Some(Instant::now() + SAVE_AFTER);
+            self.has_changed();
             self.subscriber.applied(kind, response.nonce, &update, &applied)
         };
         self.go_on(follow, forgotten, requests).await
@@ -211,12 +226,20 @@ impl Client {
         answered.await.ok()
     }
 
-    /// Writes the file if it is behind. What is not whole is not written: a proxy that starts with it would lack something.
+    /// Notes that the file is behind, if there is to be one.
+    fn has_changed(&mut self) {
+        self.save_at = self.state.is_some().then(|| Instant::now() + SAVE_AFTER);
+    }
+
+    /// When the file is to be written. What is not whole is not written: a proxy that starts with it would lack something.
+    fn due(&self) -> Option<Instant> {
+        self.save_at.filter(|_| self.subscriber.is_whole())
+    }
+
+    /// Writes the file if it is behind and may be written.
     async fn save(&mut self) {
-        let Some(path) = self.state.clone().filter(|_| self.subscriber.is_whole()) else { return };
-        if self.save_at.take().is_none() {
-            return;
-        }
+        let Some(path) = self.state.clone().filter(|_| self.due().is_some()) else { return };
+        self.save_at = None;
         let bytes = file::encode(self.subscriber.kept());
         let shown = path.display().to_string();
         let written = tokio::task::spawn_blocking(move || file::write(Path::new(&path), &bytes)).await;
@@ -305,7 +328,7 @@ fn refusal(response: DeltaDiscoveryResponse, message: String) -> DeltaDiscoveryR
 }
 
 /// What a status says, and what it comes from.
-fn words(status: &tonic::Status) -> String {
+fn words(status: &Status) -> String {
     match std::error::Error::source(status) {
         Some(source) => deepest(source),
         None => status.message().to_owned(),
