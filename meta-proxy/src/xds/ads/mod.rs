@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub use back_off::LONGEST_PAUSE;
 pub use contact::Contact;
 pub use file::STATE_LIMIT;
-pub use stream::{RESPONSE_LIMIT, run};
+pub use stream::{FIRST_RESPONSE_TIME, RESPONSE_LIMIT, run};
 
 /// How a proxy finds its controllers, and who it says it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use ::xds::envoy::google::protobuf::{Struct, Value};
 use ::xds::envoy::google::rpc;
 use ::xds::{ResourceType, Update};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
@@ -28,6 +28,9 @@ use crate::xds::{Applied, Delivery};
 pub const RESPONSE_LIMIT: usize = 64 << 20;
 /// How long a connection to a controller may take.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// How long a controller may take until it says anything. One that is starting is silent, and so is one that is stuck, of
+/// which a connection shows nothing.
+pub const FIRST_RESPONSE_TIME: Duration = Duration::from_secs(15);
 /// How often a quiet connection is asked whether it lives, and how long it may take to answer.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
@@ -121,18 +124,21 @@ impl Client {
         if let Some(request) = first.first_mut() {
             request.node = Some(node);
         }
-        match begin(controller, options, first).await {
-            Ok((requests, responses)) => self.follow(controller, requests, responses).await,
-            Err(error) => Over::Broken(error),
+        let silent_at = Instant::now() + FIRST_RESPONSE_TIME;
+        match timeout_at(silent_at, begin(controller, options, first)).await {
+            Ok(Ok(talk)) => self.follow(controller, silent_at, talk).await,
+            Ok(Err(error)) => Over::Broken(error),
+            Err(_) => silent(),
         }
     }
 
-    /// Puts in force what a stream says that has begun.
+    /// Puts in force what a stream says that has begun. It is given up if it says nothing until `silent_at`: another
+    /// controller, or another one behind the same address, may be ready.
     pub(super) async fn follow(
         &mut self,
         controller: &str,
-        requests: mpsc::Sender<DeltaDiscoveryRequest>,
-        mut responses: impl Stream<Item = Result<DeltaDiscoveryResponse, Status>> + Unpin,
+        silent_at: Instant,
+        (requests, mut responses): Talk<impl Stream<Item = Result<DeltaDiscoveryResponse, Status>> + Unpin>,
     ) -> Over {
         let mut is_first = true;
         loop {
@@ -147,6 +153,7 @@ impl Client {
                     Ok(()) => continue,
                     Err(over) => return over,
                 },
+                () = sleep_until(silent_at), if is_first => return silent(),
                 () = self.deliveries.closed() => return Over::Stopped,
             };
             let response = match response {
@@ -249,10 +256,17 @@ impl Client {
     }
 }
 
-type Talk = (mpsc::Sender<DeltaDiscoveryRequest>, Streaming<DeltaDiscoveryResponse>);
+/// The two directions of a stream.
+type Talk<Responses> = (mpsc::Sender<DeltaDiscoveryRequest>, Responses);
 
 fn ended<T>(_: T) -> Over {
     Over::Broken("the controller has ended the stream".to_owned())
+}
+
+fn silent() -> Over {
+    Over::Broken(format!(
+        "the controller has said nothing for {FIRST_RESPONSE_TIME:?}: it has not read everything yet, or is stuck"
+    ))
 }
 
 /// Connects and begins a stream.
@@ -260,7 +274,7 @@ async fn begin(
     controller: &str,
     options: &Options,
     first: Vec<DeltaDiscoveryRequest>,
-) -> Result<Talk, String> {
+) -> Result<Talk<Streaming<DeltaDiscoveryResponse>>, String> {
     let channel = connect(controller, options.tls.as_ref()).await?;
     let mut client = AggregatedDiscoveryServiceClient::new(channel).max_decoding_message_size(RESPONSE_LIMIT);
     let (requests, waiting) = mpsc::channel(WAITING_REQUESTS);

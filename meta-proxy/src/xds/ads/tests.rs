@@ -10,10 +10,10 @@ use ::xds::envoy::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDi
 use ::xds::{Resource, ResourceType, wire};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, yield_now};
-use tokio::time::{advance, sleep};
+use tokio::time::{Instant, advance, sleep};
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::stream::{Client, Over};
+use super::stream::{Client, FIRST_RESPONSE_TIME, Over};
 use crate::tls::Files;
 use crate::xds::fixtures::{assignment, cluster, codecs, resource};
 use crate::xds::{Applied, Delivery, State};
@@ -31,7 +31,7 @@ struct Scene {
     responses: mpsc::Sender<Result<DeltaDiscoveryResponse, tonic::Status>>,
     /// How often the client was woken.
     turns: Arc<AtomicUsize>,
-    _client: JoinHandle<Over>,
+    client: JoinHandle<Over>,
 }
 
 impl Scene {
@@ -50,14 +50,16 @@ impl Scene {
         let turns = Arc::<AtomicUsize>::default();
         let counted = Arc::clone(&turns);
         let client = tokio::spawn(async move {
-            let mut following = pin!(client.follow("c:1", requests_in, ReceiverStream::new(responses_out)));
+            let talk = (requests_in, ReceiverStream::new(responses_out));
+            let silent_at = Instant::now() + FIRST_RESPONSE_TIME;
+            let mut following = pin!(client.follow("c:1", silent_at, talk));
             std::future::poll_fn(|context| {
                 counted.fetch_add(1, Ordering::Relaxed);
                 following.as_mut().poll(context)
             })
             .await
         });
-        Self { _requests: requests, responses, turns, _client: client }
+        Self { _requests: requests, responses, turns, client }
     }
 
     /// The controller says this, and the client has nothing to do any more.
@@ -125,4 +127,27 @@ async fn what_is_not_whole_is_written_once_it_is_and_until_then_the_proxy_rests(
     scene.say(EDS, &endpoints()).await;
     until("it is written", || path.exists()).await;
     scene.rests().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_says_nothing_is_given_up_and_the_reason_is_told() {
+    let scene = Scene::start(None);
+    scene.rests().await;
+    advance(FIRST_RESPONSE_TIME * 9 / 10).await;
+    scene.rests().await;
+    assert!(!scene.client.is_finished(), "it may be starting");
+    advance(FIRST_RESPONSE_TIME / 10).await;
+    scene.rests().await;
+    assert!(scene.client.is_finished(), "it is still waited for");
+    let Over::Broken(error) = scene.client.await.unwrap() else { panic!("the proxy was not stopped") };
+    assert_eq!(error, "the controller has said nothing for 15s: it has not read everything yet, or is stuck");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_has_nothing_more_to_say_is_kept() {
+    let scene = Scene::start(None);
+    scene.say(LDS, &[]).await;
+    advance(FIRST_RESPONSE_TIME * 100).await;
+    scene.rests().await;
+    assert!(!scene.client.is_finished());
 }
