@@ -19,7 +19,7 @@ pub(super) struct Subscriber {
     kept: BTreeMap<Key, Resource>,
     /// What was refused and is not replaced yet: asked for again in the next stream.
     refused: BTreeSet<Key>,
-    /// What a controller said not to exist.
+    /// What of `wanted` a controller said not to exist.
     absent: BTreeSet<Key>,
     /// Types of which a controller has told all, in whatever stream.
     told: BTreeSet<ResourceType>,
@@ -86,7 +86,7 @@ impl Subscriber {
         requests.extend(more);
         // It may have been given up while the response was on its way.
         for resource in &update.changed {
-            if self.is_wanted(resource) {
+            if self.is_wanted(resource.kind, &resource.name) {
                 continue;
             }
             let key = (resource.kind, resource.name.clone());
@@ -125,7 +125,9 @@ impl Subscriber {
         for key in &update.removed {
             self.kept.remove(key);
             self.refused.remove(key);
-            self.absent.insert(key.clone());
+            if self.is_named(key.0, &key.1) {
+                self.absent.insert(key.clone());
+            }
         }
         for resource in &update.changed {
             let key = (resource.kind, resource.name.clone());
@@ -139,11 +141,13 @@ impl Subscriber {
         self.refused.extend(ack.rejected.iter().map(|rejected| (rejected.kind, rejected.name.clone())));
     }
 
-    fn is_wanted(&self, resource: &Resource) -> bool {
-        match resource.kind {
-            ResourceType::Cluster | ResourceType::Listener => true,
-            kind => self.wanted.get(&kind).is_some_and(|names| names.contains(&resource.name)),
-        }
+    fn is_wanted(&self, kind: ResourceType, name: &str) -> bool {
+        matches!(kind, ResourceType::Cluster | ResourceType::Listener) || self.is_named(kind, name)
+    }
+
+    /// Whether a resource in force names it.
+    fn is_named(&self, kind: ResourceType, name: &str) -> bool {
+        self.wanted.get(&kind).is_some_and(|names| names.contains(name))
     }
 
     /// Takes over what is named now; per type, what is new and what is gone.
@@ -286,6 +290,22 @@ mod tests {
         assert_eq!(shown(&follow.requests), ["cluster #4", "endpoints -c"]);
         assert_eq!(follow.forgotten, [(EDS, "c".to_owned())]);
         assert_eq!(subscriber.kept().count(), 0);
+    }
+
+    #[test]
+    fn what_comes_and_goes_leaves_nothing_behind() {
+        let mut subscriber = subscriber();
+        let removed = |kind, name: &str| Update { changed: vec![], removed: vec![(kind, name.to_owned())] };
+        for name in ["d", "e"] {
+            let cluster = changed(vec![resource(CDS, name, &cluster(name))]);
+            subscriber.applied(CDS, "4".to_owned(), &cluster, &applied(&["c", name], &[]));
+            subscriber.applied(EDS, "5".to_owned(), &removed(EDS, name), &applied(&["c", name], &[]));
+            assert!(subscriber.is_whole(), "that there are no endpoints is told");
+            subscriber.applied(CDS, "6".to_owned(), &removed(CDS, name), &applied(&["c"], &[]));
+            subscriber.applied(LDS, "7".to_owned(), &removed(LDS, name), &applied(&["c"], &[]));
+            subscriber.applied(EDS, "8".to_owned(), &removed(EDS, name), &applied(&["c"], &[]));
+        }
+        assert_eq!((subscriber.absent, subscriber.kept.len()), (BTreeSet::new(), 2));
     }
 
     #[test]
