@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use x509_parser::prelude::{GeneralName, X509Certificate};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 /// What there is to tell of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +43,21 @@ impl Certificate {
             None
         }
     }
+}
+
+/// The namespace in the SPIFFE id of a certificate in PEM, `spiffe://<trust domain>/ns/<namespace>/sa/<account>`; `None`:
+/// it says none.
+pub fn namespace_of(pem: &[u8]) -> Option<String> {
+    let first = CertificateDer::from_pem_slice(pem).ok()?;
+    let (_, certificate) = X509Certificate::from_der(&first).ok()?;
+    let namespace = |uri: &&str| {
+        let parts: Vec<_> = uri.strip_prefix("spiffe://")?.split('/').collect();
+        match parts[..] {
+            [_, "ns", namespace, "sa", _] => Some(namespace.to_owned()),
+            _ => None,
+        }
+    };
+    uris(&certificate).iter().find_map(namespace)
 }
 
 /// The URIs that a certificate is for, such as SPIFFE ids. A name of another type is none, whatever it looks like.

@@ -21,7 +21,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::ServerName;
 
 pub use build::{Built, Settings};
-pub use certificate::Certificate;
+pub use certificate::{Certificate, namespace_of};
 pub use files::{FILES_LIMIT, Files, Look, News, try_out};
 pub use handle::{Downstream, Handle, Upstream};
 pub use handshake::{HANDSHAKE_TIME, Secured, accept};

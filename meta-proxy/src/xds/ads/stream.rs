@@ -1,6 +1,5 @@
 //! Streams to controllers, one after the other, for as long as the proxy lives.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +19,9 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Status, Streaming};
 
 use super::back_off::BackOff;
+use super::file::{self, LastGood};
 use super::subscriber::{Follow, Subscriber};
-use super::{Contact, Options, Tls, file};
+use super::{Contact, Options, Tls};
 use crate::xds::{Applied, Delivery};
 
 /// Bytes of a response.
@@ -50,7 +50,7 @@ pub(super) enum Over {
 
 /// Keeps the proxy told by its controllers, until it takes no more.
 pub async fn run(options: Options, deliveries: mpsc::Sender<Delivery>, contact: Arc<Contact>) {
-    let mut client = Client::new(options.state.clone(), deliveries, contact);
+    let mut client = Client::new(&options, deliveries, contact);
     client.restore().await;
     let mut back_off = BackOff::new(options.seed);
     for controller in options.controllers.iter().cycle() {
@@ -76,7 +76,8 @@ pub(super) struct Client {
     deliveries: mpsc::Sender<Delivery>,
     contact: Arc<Contact>,
     subscriber: Subscriber,
-    state: Option<PathBuf>,
+    /// Where what was accepted is kept, if it is.
+    file: Option<LastGood>,
     /// Whether the proxy was told last that it has everything.
     told_whole: bool,
     /// When the file is to be written, if it is behind.
@@ -85,28 +86,24 @@ pub(super) struct Client {
 
 impl Client {
     /// One that has not been told anything.
-    pub(super) fn new(
-        state: Option<PathBuf>,
-        deliveries: mpsc::Sender<Delivery>,
-        contact: Arc<Contact>,
-    ) -> Self {
-        let subscriber = Subscriber::default();
-        Self { deliveries, contact, subscriber, state, told_whole: false, save_at: None }
+    pub(super) fn new(options: &Options, deliveries: mpsc::Sender<Delivery>, contact: Arc<Contact>) -> Self {
+        let (subscriber, file) = (Subscriber::default(), LastGood::of(options));
+        Self { deliveries, contact, subscriber, file, told_whole: false, save_at: None }
     }
 
     /// Puts the last good resources in force, if there are any.
     async fn restore(&mut self) {
-        let Some(path) = self.state.clone() else { return };
-        let resources = match file::read(&path) {
+        let Some(file) = &self.file else { return };
+        let path = file.path.display();
+        let resources = match file.read() {
             Ok(Some(resources)) => resources,
             Ok(None) => return,
             Err(error) => {
-                let path = path.display();
                 tracing::warn!(%path, "the file of last good resources is not used: it {error}");
                 return;
             }
         };
-        tracing::info!(resources = resources.len(), path = %path.display(), "begins with the last good resources");
+        tracing::info!(resources = resources.len(), %path, "begins with the last good resources");
         let update = Update { changed: resources, removed: Vec::new() };
         if let Some(applied) = self.deliver(update.clone(), true).await {
             for rejection in &applied.ack.rejected {
@@ -235,7 +232,7 @@ impl Client {
 
     /// Notes that the file is behind, if there is to be one.
     fn has_changed(&mut self) {
-        self.save_at = self.state.is_some().then(|| Instant::now() + SAVE_AFTER);
+        self.save_at = self.file.is_some().then(|| Instant::now() + SAVE_AFTER);
     }
 
     /// When the file is to be written. What is not whole is not written: a proxy that starts with it would lack something.
@@ -245,11 +242,11 @@ impl Client {
 
     /// Writes the file if it is behind and may be written.
     async fn save(&mut self) {
-        let Some(path) = self.state.clone().filter(|_| self.due().is_some()) else { return };
+        let Some(file) = self.file.as_ref().filter(|_| self.due().is_some()) else { return };
+        let (bytes, path) = (file.encode(self.subscriber.kept()), file.path.clone());
         self.save_at = None;
-        let bytes = file::encode(self.subscriber.kept());
         let shown = path.display().to_string();
-        let written = tokio::task::spawn_blocking(move || file::write(Path::new(&path), &bytes)).await;
+        let written = tokio::task::spawn_blocking(move || file::write(&path, &bytes)).await;
         if let Ok(Err(error)) = written {
             tracing::warn!(path = shown, "the file of last good resources is not written: {error}");
         }

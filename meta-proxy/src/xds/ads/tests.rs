@@ -13,6 +13,7 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, advance, sleep};
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::Options;
 use super::stream::{Client, FIRST_RESPONSE_TIME, Over};
 use crate::tls::Files;
 use crate::xds::fixtures::{assignment, cluster, codecs, resource};
@@ -44,7 +45,8 @@ impl Scene {
                 delivery.answer.send(Applied { ack, references: state.references() }).unwrap();
             }
         });
-        let mut client = Client::new(state, deliveries, Arc::default());
+        let options = Options { state, ..Options::default() };
+        let mut client = Client::new(&options, deliveries, Arc::default());
         let (requests_in, requests) = mpsc::channel(16);
         let (responses, responses_out) = mpsc::channel(16);
         let turns = Arc::<AtomicUsize>::default();

@@ -120,6 +120,30 @@ async fn a_proxy_that_starts_without_its_controller_serves_what_it_served_last()
 }
 
 #[tokio::test]
+async fn what_a_proxy_of_another_namespace_was_told_is_not_used() {
+    let mut mesh = Mesh::new();
+    let _providers = two(&mesh).await;
+    let controller = mesh.controller().await;
+    let flags = ["--namespace", "shop"];
+    let proxy = mesh.proxy_until("ready", "p", &[controller.address], &flags).await;
+    let state = mesh.state("p");
+    eventually_eq("its resources are kept", true, async || state.exists()).await;
+    let address = controller.kill().await;
+    proxy.kill().await;
+
+    mesh.announce("it is of a proxy with namespace \"shop\", role \"\", gateway \"\", and this one has namespace \"mall\"");
+    let other = mesh.proxy_until("admin ", "p", &[address], &["--namespace", "mall"]).await;
+    eventually("it waits for its controller", async || {
+        let page = other.admin.get("/ready").await;
+        let waits = page.status == 503 && page.body.contains("waiting for controller");
+        if waits { Ok(()) } else { Err(page.body) }
+    })
+    .await;
+    other.kill().await;
+    mesh.end();
+}
+
+#[tokio::test]
 async fn a_damaged_file_is_told_and_not_used() {
     let mut mesh = Mesh::new();
     let _providers = two(&mesh).await;
