@@ -11,7 +11,7 @@ use controller::source::{Batch, Source, folder};
 use controller::{Controller, Options, Running, Status};
 use support::{ORDERS, SUBSETS, documents, router};
 use tokio::sync::mpsc;
-use xds::{Ack, Rejection, ResourceType, Update};
+use xds::{Ack, Answer, Rejection, ResourceType, Update};
 
 /// Only a failing test waits this long.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -66,9 +66,19 @@ impl Scene {
     }
 
     async fn answer(&mut self, rejected: Vec<Rejection>) {
+        self.say(Answer::Update(Ack { rejected })).await;
+    }
+
+    async fn say(&mut self, answer: Answer) {
         self.running.status.mark_unchanged();
-        self.running.acks.send(Ack { rejected }).await.unwrap();
+        self.running.answers.send(answer).await.unwrap();
         self.looked().await;
+    }
+
+    /// How many resources are refused, and how many routes of the router are said to be in force.
+    fn stands(&self) -> (usize, u32) {
+        let reported = self.reported.lock().unwrap();
+        (reported.refusals.len(), reported.progress.values().map(|one| one.programmed).sum())
     }
 }
 
@@ -173,10 +183,33 @@ async fn a_refusal_names_the_route_it_came_from_and_goes_when_something_else_is_
 }
 
 #[tokio::test]
+async fn a_refusal_that_mends_itself_goes_and_an_update_under_way_stays_so() {
+    let mut scene = Scene::start();
+    scene.objects(&documents(&[ORDERS, SUBSETS, &all_to("v1")])).await;
+    scene.update().await;
+    let rejection = |kind, name: &str| {
+        let (field, message) = ("address".into(), "is in use".into());
+        Rejection { kind, name: name.into(), field, message }
+    };
+    let routes = rejection(ResourceType::Routes, &format!("{HOST}_20880"));
+    scene.answer(vec![routes, rejection(ResourceType::Listener, "l")]).await;
+    assert_eq!(scene.stands(), (2, 0));
+    scene.say(Answer::Mended(Ack { rejected: vec![rejection(ResourceType::Listener, "l")] })).await;
+    assert_eq!(scene.stands(), (1, 1), "what is still refused stays");
+
+    scene.objects(&documents(&[ORDERS, SUBSETS, &all_to("v2")])).await;
+    scene.update().await;
+    scene.say(Answer::Mended(Ack::default())).await;
+    assert_eq!(scene.stands(), (0, 0), "the new routes are not answered yet");
+    scene.answer(vec![]).await;
+    assert_eq!(scene.stands(), (0, 1));
+}
+
+#[tokio::test]
 async fn the_controller_ends_with_the_proxy() {
     let scene = Scene::start();
-    let Running { updates, acks, mut status, guard } = scene.running;
-    drop((updates, acks));
+    let Running { updates, answers, mut status, guard } = scene.running;
+    drop((updates, answers));
     let ended = async { while status.changed().await.is_ok() {} };
     tokio::time::timeout(LIMIT, ended).await.unwrap();
     drop(guard);
@@ -190,7 +223,7 @@ async fn a_folder_is_followed_from_end_to_end() {
     let mut running = Controller::start(&[folder.path().to_owned()], &Options::default()).unwrap();
     let first = tokio::time::timeout(LIMIT, running.updates.recv()).await.unwrap().unwrap();
     assert_eq!(first.changed.len(), 6);
-    running.acks.send(Ack::default()).await.unwrap();
+    running.answers.send(Answer::Update(Ack::default())).await.unwrap();
     std::fs::write(&path, documents(&[ORDERS, SUBSETS, &all_to("v2")])).unwrap();
     let second = tokio::time::timeout(LIMIT, running.updates.recv()).await.unwrap().unwrap();
     assert_eq!(names(&second), (vec![format!("routes {HOST}_20880")], vec![]));

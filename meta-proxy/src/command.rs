@@ -79,6 +79,7 @@ pub fn tell(event: &Event) {
         Event::Admin(address) => format!("admin {address}"),
         Event::Listening { host, port, address } => format!("listening {host}:{port} {address}"),
         Event::Ready => "ready".to_owned(),
+        Event::Mended => return,
     };
     let mut out = std::io::stdout().lock();
     // Whoever closed standard output does not wait for these lines.

@@ -11,7 +11,7 @@ pub mod protocols;
 pub mod wire;
 
 pub use envoy_types::pb as envoy;
-pub use link::{Ack, Origin, Rejection, Resource, ResourceType, Update};
+pub use link::{Ack, Answer, Origin, Rejection, Resource, ResourceType, Update};
 
 /// Key of [`v1::ClusterPolicy`] in a cluster's `metadata.typed_filter_metadata`.
 pub const CLUSTER_POLICY_KEY: &str = "metaproxy.v1";

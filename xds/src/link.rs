@@ -130,6 +130,16 @@ pub struct Ack {
     pub rejected: Vec<Rejection>,
 }
 
+/// What a proxy in the controller's own process says, in the order in which it came about. Each [`Ack`] names all that the
+/// proxy refuses now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// To the update that is under way.
+    Update(Ack),
+    /// Something that was refused is in force without an update: an address has become free, files have come.
+    Mended(Ack),
+}
+
 /// Why the proxy refused a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Rejection {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info};
-use xds::{Ack, Rejection, ResourceType, Update};
+use xds::{Answer, Rejection, Update};
 
 use crate::ads::{InProcess, Registry};
 use crate::snapshot::{Catalogue, Versions, difference, versions};
@@ -30,7 +30,7 @@ impl Link {
     }
 
     /// Goes on until the proxy drops its ends.
-    pub async fn run(mut self, updates: mpsc::Sender<Update>, mut acks: mpsc::Receiver<Ack>) {
+    pub async fn run(mut self, updates: mpsc::Sender<Update>, mut answers: mpsc::Receiver<Answer>) {
         loop {
             if let Some(update) = self.next_update() {
                 debug!(changed = update.changed.len(), removed = update.removed.len(), "update");
@@ -42,8 +42,8 @@ impl Link {
                 changed = self.catalogue.changed() => if changed.is_err() {
                     return;
                 },
-                ack = acks.recv() => match ack {
-                    Some(ack) => self.answered(ack),
+                answer = answers.recv() => match answer {
+                    Some(answer) => self.answered(answer),
                     None => return,
                 },
                 () = updates.closed() => return,
@@ -79,16 +79,15 @@ impl Link {
         }
     }
 
-    /// Takes the proxy's answer: what it refused, until something else of that name comes.
-    fn answered(&mut self, ack: Ack) {
-        let Some(update) = self.under_way.take() else { return };
-        let told = |kind: ResourceType, name: &str| {
-            update.changed.iter().any(|resource| resource.kind == kind && resource.name == name)
-                || update.removed.iter().any(|(gone, gone_name)| *gone == kind && gone_name == name)
+    /// Takes what the proxy says: it names all that it refuses now. What has become in force by itself answers no update: of
+    /// one that is under way, nothing is known yet.
+    fn answered(&mut self, answer: Answer) {
+        let (ack, update) = match answer {
+            Answer::Update(ack) => (ack, self.under_way.take()),
+            Answer::Mended(ack) => (ack, None),
         };
-        self.refused.retain(|refused| !told(refused.kind, &refused.name));
-        self.refused.extend(ack.rejected);
-        if self.refused.is_empty() {
+        self.refused = ack.rejected;
+        if let Some(update) = update.filter(|_| self.refused.is_empty()) {
             info!(changed = update.changed.len(), removed = update.removed.len(), "the proxy took all of it");
         }
         self.registry.set_in_process(self.progress());

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
-use xds::{Ack, Update};
+use xds::{Answer, Update};
 
 use crate::Error;
 use crate::ads::Registry;
@@ -72,8 +72,8 @@ pub struct Following {
 pub struct Running {
     /// What the proxy is to apply; the first update carries everything. Each must be answered.
     pub updates: mpsc::Receiver<Update>,
-    /// Takes the answers.
-    pub acks: mpsc::Sender<Ack>,
+    /// Takes the answers, and what becomes of what was refused.
+    pub answers: mpsc::Sender<Answer>,
     /// What there is to say at any time, for those who show it.
     pub status: watch::Receiver<Arc<Status>>,
     /// Stops the controller when it is dropped.
@@ -112,14 +112,14 @@ impl Controller {
     pub fn start_with<S: Source + 'static>(source: S, options: &Options) -> Running {
         let Following { catalogue, registry, status, mut guard } = Self::follow(source, options);
         let (updates_in, updates) = mpsc::channel(1);
-        let (acks, acks_out) = mpsc::channel(1);
+        let (answers, answers_out) = mpsc::channel(1);
         let (link, engine) = (Link::new(catalogue, registry), guard.0.clone());
         let link = tokio::spawn(async move {
-            link.run(updates_in, acks_out).await;
+            link.run(updates_in, answers_out).await;
             engine.iter().for_each(AbortHandle::abort);
         });
         guard.0.push(link.abort_handle());
-        Running { updates, acks, status, guard }
+        Running { updates, answers, status, guard }
     }
 
     /// Follows any source. To be called within a tokio runtime.

@@ -65,13 +65,6 @@ impl Overview {
         self.lock().1 = true;
     }
 
-    /// Tells whoever asks controllers that what was refused is in force, and may name others.
-    pub fn mended(&self) {
-        if let Some(contact) = &self.contact {
-            contact.mended();
-        }
-    }
-
     /// Waits until the access log is written. To be called when nothing is served any more.
     pub fn close(&self) {
         if let Some(access_log) = self.telemetry.access_log() {

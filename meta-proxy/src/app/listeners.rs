@@ -70,9 +70,19 @@ impl Listeners {
         self.bound.contains_key(name)
     }
 
+    /// Whether it could not be bound.
+    pub fn is_unbound(&self, name: &str) -> bool {
+        self.unbound.contains_key(name)
+    }
+
     /// Whether there is one that could not be bound.
     pub fn has_unbound(&self) -> bool {
         !self.unbound.is_empty()
+    }
+
+    /// Those that could not be bound, and why.
+    pub fn unbound(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.unbound.iter()
     }
 
     /// Closes those that `snapshot` no longer has, or has elsewhere.

@@ -7,6 +7,8 @@ mod listeners;
 mod overview;
 mod publish;
 mod secrets;
+#[cfg(test)]
+mod tests;
 mod workers;
 
 use std::collections::BTreeSet;
@@ -59,6 +61,9 @@ pub enum Event {
     },
     /// The first update is in force and every listener is bound.
     Ready,
+    /// Something that was refused is in force without another update. Whoever delivers updates is to deliver an empty one: its
+    /// answer tells what is refused and named now.
+    Mended,
 }
 
 /// Why a proxy could not start.
@@ -107,6 +112,11 @@ pub async fn run_by_controllers(
     tell: Box<dyn Fn(Event)>,
 ) -> Result<(), StartError> {
     let contact = Arc::new(Contact::default());
+    let told = Arc::clone(&contact);
+    let tell = Box::new(move |event| match event {
+        Event::Mended => told.mended(),
+        event => tell(event),
+    });
     let (proxy, resolved) = Proxy::start(bootstrap, codecs, tell, Some(Arc::clone(&contact))).await?;
     let (deliveries, delivered) = mpsc::channel(1);
     let client = tokio::spawn(ads::run(options, deliveries, contact));
@@ -203,7 +213,7 @@ impl Proxy {
                 },
                 _ = look_again.tick() => if self.look_at_files() {
                     self.put_in_force().await;
-                    self.overview.mended();
+                    (self.tell)(Event::Mended);
                 },
             }
         }
@@ -221,14 +231,15 @@ impl Proxy {
             let is_new =
                 |(kind, changed): (ResourceType, &str)| kind == ResourceType::Listener && changed == name;
             if update.changed.iter().any(|resource| is_new((resource.kind, &resource.name))) {
-                let field = "address".to_owned();
-                ack.rejected.push(Rejection { kind: ResourceType::Listener, name, field, message: error });
+                ack.rejected.push(not_bound(&name, &error));
             }
         }
         for rejection in &ack.rejected {
             tracing::debug!(%rejection, "refused");
         }
-        Applied { ack, references: self.state.references() }
+        let unbound = self.listeners.unbound().map(|(name, error)| not_bound(name, error));
+        let refused = self.state.rejections().cloned().chain(unbound).collect();
+        Applied { ack, refused, references: self.state.references() }
     }
 
     /// Publishes what is known now. Returns the listeners that could not be bound.
@@ -243,16 +254,19 @@ impl Proxy {
     /// Binds every listener that is not bound. Returns those that could not be.
     fn bind(&mut self) -> Vec<(String, String)> {
         let snapshot = self.overview.snapshot();
-        let mut failed = Vec::new();
+        let (mut failed, mut is_mended) = (Vec::new(), false);
         for spec in snapshot.listeners.values() {
             if self.listeners.is_bound(&spec.model.name) {
                 continue;
             }
-            if let Err(error) =
-                self.listeners.bind(spec, self.bootstrap.elsewhere(&spec.model), &self.workers)
-            {
-                failed.push((spec.model.name.clone(), error));
+            let had_failed = self.listeners.is_unbound(&spec.model.name);
+            match self.listeners.bind(spec, self.bootstrap.elsewhere(&spec.model), &self.workers) {
+                Ok(_) => is_mended |= had_failed,
+                Err(error) => failed.push((spec.model.name.clone(), error)),
             }
+        }
+        if is_mended {
+            (self.tell)(Event::Mended);
         }
         if self.opens {
             self.listeners.open();
@@ -319,4 +333,10 @@ impl Proxy {
         self.workers.stop();
         self.overview.close();
     }
+}
+
+/// The refusal of a listener that cannot be bound.
+fn not_bound(name: &str, error: &str) -> Rejection {
+    let (field, message) = ("address".to_owned(), error.to_owned());
+    Rejection { kind: ResourceType::Listener, name: name.to_owned(), field, message }
 }

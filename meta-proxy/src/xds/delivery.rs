@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ::xds::{Ack, Update};
+use ::xds::{Ack, Rejection, Update};
 use tokio::sync::oneshot;
 
 /// An update on its way to the proxy, and where its answer goes.
@@ -21,6 +21,8 @@ pub struct Delivery {
 pub struct Applied {
     /// What of it was refused.
     pub ack: Ack,
+    /// All that is refused now, whatever update it came with.
+    pub refused: Vec<Rejection>,
     /// What all resources in force name.
     pub references: References,
 }

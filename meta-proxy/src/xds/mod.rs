@@ -11,7 +11,7 @@ mod codecs;
 mod convert;
 mod delivery;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod misfits;
 mod resources;
 mod state;

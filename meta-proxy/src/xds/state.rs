@@ -188,6 +188,12 @@ impl State {
         self.refused.iter()
     }
 
+    /// Everything that is wrong now: with the newest versions that were refused, and with routes that ask for what codecs
+    /// cannot do.
+    pub fn rejections(&self) -> impl Iterator<Item = &Rejection> {
+        self.refused.values().flat_map(|one| &one.mistakes).chain(&self.misfits)
+    }
+
     /// The routes of one of a listener's services; `None`: they have not arrived, or never were good. They are
     /// compiled for the listener's protocol: [`Routes::table`] has it.
     pub fn routes_of(&self, service: &model::Service) -> Option<&Entry<Routes>> {

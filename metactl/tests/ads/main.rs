@@ -82,6 +82,24 @@ async fn what_is_refused_is_named_by_field_and_mended_by_other_content() {
 }
 
 #[tokio::test]
+async fn what_is_refused_beside_another_resource_is_mended_by_that_one() {
+    // Routes do not say their protocol.
+    let over = |protocol: &str| {
+        let all = everything("v1").replace("metaprotocol-dubbo", &format!("metaprotocol-{protocol}"));
+        all.replace("subset: v1}}]}]", "subset: v1}}], requestMutation: [{key: a, value: b}]}]")
+    };
+    let server = Server::start(&over("redis")).await;
+    let client = Client::start(&[server.address]);
+    let refused = |proxies: &[Proxy]| proxies.first().and_then(|proxy| proxy.refused.first().cloned());
+    let refusal = server.until(refused).await;
+    let seen = (refusal.kind.as_str(), refusal.field.as_str());
+    assert_eq!(seen, ("routes", "routes[0].request_mutation"), "{refusal:?}");
+    server.objects(&over("dubbo")).await;
+    server.synced().await;
+    client.has("v1").await;
+}
+
+#[tokio::test]
 async fn of_two_controllers_the_other_one_is_taken() {
     let [first, second] = [Server::start(&everything("v1")).await, Server::start(&everything("v1")).await];
     let relay = Relay::start(first.address, None).await;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use codec_dubbo::Dubbo;
+use codec_redis::Redis;
 use controller::ads::{self, Proxy, ServeOptions};
 use controller::source::{Batch, Source, folder};
 use controller::{Controller, Following, Status};
@@ -160,13 +161,14 @@ impl Client {
         let (state, deliveries) = (Arc::<Mutex<(State, bool)>>::default(), Arc::<AtomicUsize>::default());
         let (shared, count) = (Arc::clone(&state), Arc::clone(&deliveries));
         let applying = tokio::spawn(async move {
-            let (codecs, mut files) = (Codecs::new(vec![Arc::new(Dubbo)]), Files::default());
+            let (codecs, mut files) = (Codecs::new(vec![Arc::new(Dubbo), Arc::new(Redis)]), Files::default());
             while let Some(delivery) = delivered.recv().await {
                 let mut state = shared.lock().unwrap();
                 let ack = state.0.apply(&delivery.update, &codecs, &mut files);
                 state.1 = delivery.is_whole;
                 count.fetch_add(1, Ordering::Relaxed);
-                delivery.answer.send(Applied { ack, references: state.0.references() }).unwrap();
+                let refused = state.0.rejections().cloned().collect();
+                delivery.answer.send(Applied { ack, refused, references: state.0.references() }).unwrap();
             }
         });
         let client =

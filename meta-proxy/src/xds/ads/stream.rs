@@ -12,7 +12,7 @@ use ::xds::envoy::google::protobuf::{Struct, Value};
 use ::xds::envoy::google::rpc;
 use ::xds::{ResourceType, Update};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
@@ -67,7 +67,9 @@ pub async fn run(options: Options, deliveries: mpsc::Sender<Delivery>, contact: 
             back_off.reset();
         }
         client.save().await;
-        sleep(back_off.pause()).await;
+        if client.pause(back_off.pause()).await.is_err() {
+            return;
+        }
     }
 }
 
@@ -146,7 +148,7 @@ impl Client {
                     self.save().await;
                     continue;
                 }
-                () = self.contact.is_mended() => match self.ask_for_more(&requests).await {
+                () = self.contact.is_mended() => match self.look_again(Some(&requests)).await {
                     Ok(()) => continue,
                     Err(over) => return over,
                 },
@@ -194,25 +196,46 @@ impl Client {
             self.has_changed();
             self.subscriber.applied(kind, response.nonce, &update, &applied)
         };
+        self.go_on(follow, forgotten, Some(requests)).await
+    }
+
+    /// Takes over what has mended itself, and asks for what it names and for itself: so the controller learns of it. Without a
+    /// stream it does so when it is told what is known.
+    async fn look_again(
+        &mut self,
+        requests: Option<&mpsc::Sender<DeltaDiscoveryRequest>>,
+    ) -> Result<(), Over> {
+        // What it names may be missing: that shows in the answer.
+        let applied = self.deliver(Update::default(), false).await.ok_or(Over::Stopped)?;
+        self.has_changed();
+        let Follow { requests: follow, forgotten } = self.subscriber.follow(&applied);
         self.go_on(follow, forgotten, requests).await
     }
 
-    /// Asks for what resources name that are in force since files were mended.
-    async fn ask_for_more(&mut self, requests: &mpsc::Sender<DeltaDiscoveryRequest>) -> Result<(), Over> {
-        let is_whole = self.subscriber.is_whole();
-        let applied = self.deliver(Update::default(), is_whole).await.ok_or(Over::Stopped)?;
-        let Follow { requests: follow, forgotten } = self.subscriber.follow(&applied.references);
-        self.go_on(follow, forgotten, requests).await
+    /// Waits for the next attempt.
+    pub(super) async fn pause(&mut self, time: Duration) -> Result<(), Over> {
+        let end = Instant::now() + time;
+        loop {
+            tokio::select! {
+                () = sleep_until(end) => return Ok(()),
+                () = self.contact.is_mended() => {
+                    self.look_again(None).await?;
+                    self.save().await;
+                }
+            }
+        }
     }
 
     async fn go_on(
         &mut self,
         follow: Vec<DeltaDiscoveryRequest>,
         forgotten: Vec<(ResourceType, String)>,
-        requests: &mpsc::Sender<DeltaDiscoveryRequest>,
+        requests: Option<&mpsc::Sender<DeltaDiscoveryRequest>>,
     ) -> Result<(), Over> {
-        for request in follow {
-            requests.send(request).await.map_err(ended)?;
+        if let Some(requests) = requests {
+            for request in follow {
+                requests.send(request).await.map_err(ended)?;
+            }
         }
         let is_whole = self.subscriber.is_whole();
         if (is_whole && !self.told_whole) || !forgotten.is_empty() {

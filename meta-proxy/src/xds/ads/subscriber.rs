@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ::xds::envoy::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
-use ::xds::{Ack, Resource, ResourceType, Update, wire};
+use ::xds::{Ack, Rejection, Resource, ResourceType, Update, wire};
 
 use crate::xds::{Applied, References};
 
@@ -17,8 +17,9 @@ type Key = (ResourceType, String);
 pub(super) struct Subscriber {
     /// What was accepted, newest versions.
     kept: BTreeMap<Key, Resource>,
-    /// What was refused and is not replaced yet: asked for again in the next stream.
-    refused: BTreeSet<Key>,
+    /// What was refused and is not replaced yet, newest versions: asked for again in the next stream, or once it has mended
+    /// itself.
+    refused: BTreeMap<Key, Resource>,
     /// What of `wanted` a controller said not to exist.
     absent: BTreeSet<Key>,
     /// Types of which a controller has told all, in whatever stream.
@@ -82,7 +83,7 @@ impl Subscriber {
         self.take(update, &applied.ack);
         self.told.insert(kind);
         let mut requests = vec![answer(kind, nonce, &applied.ack)];
-        let Follow { requests: more, mut forgotten } = self.follow(&applied.references);
+        let Follow { requests: more, mut forgotten } = self.follow(applied);
         requests.extend(more);
         // It may have been given up while the response was on its way.
         for resource in &update.changed {
@@ -90,29 +91,48 @@ impl Subscriber {
                 continue;
             }
             let key = (resource.kind, resource.name.clone());
-            self.refused.remove(&key);
-            if self.kept.remove(&key).is_some() {
+            if self.forget(&key) {
                 forgotten.push(key);
             }
         }
         Follow { requests, forgotten }
     }
 
-    /// What is to be done when resources in force name these.
-    pub(super) fn follow(&mut self, references: &References) -> Follow {
+    /// What is to be done after resources were put in force, perhaps without a response.
+    pub(super) fn follow(&mut self, applied: &Applied) -> Follow {
         let mut follow = Follow::default();
-        for (kind, more, less) in self.set_wanted(references) {
+        for (kind, more, less) in self.set_wanted(&applied.references) {
             for name in &less {
                 let key = (kind, name.clone());
-                self.refused.remove(&key);
                 self.absent.remove(&key);
-                if self.kept.remove(&key).is_some() {
+                if self.forget(&key) {
                     follow.forgotten.push(key);
                 }
             }
             follow.requests.push(self.ask(kind, more, less));
         }
+        for (kind, again) in self.reconsider(&applied.refused) {
+            follow.requests.push(self.ask(kind, again, Vec::new()));
+        }
         follow
+    }
+
+    /// Compares what was refused with what is refused now: what is not any more is kept. What of it has changed without a
+    /// response is asked for again, by type: in the answer to the response the controller learns how it stands.
+    fn reconsider(&mut self, refused: &[Rejection]) -> BTreeMap<ResourceType, Vec<String>> {
+        let now: BTreeSet<Key> = refused.iter().map(key_of).collect();
+        let mended: Vec<_> = self.refused.extract_if(.., |key, _| !now.contains(key)).collect();
+        let mut again: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (key, resource) in mended {
+            again.entry(key.0).or_default().push(key.1.clone());
+            self.kept.insert(key, resource);
+        }
+        for key in now {
+            if self.is_wanted(key.0, &key.1) && self.refuse(&key) {
+                again.entry(key.0).or_default().push(key.1);
+            }
+        }
+        again
     }
 
     /// What is to be done after a response that says that nothing is missing.
@@ -122,6 +142,7 @@ impl Subscriber {
     }
 
     fn take(&mut self, update: &Update, ack: &Ack) {
+        let rejected: BTreeSet<Key> = ack.rejected.iter().map(key_of).collect();
         for key in &update.removed {
             self.kept.remove(key);
             self.refused.remove(key);
@@ -132,13 +153,31 @@ impl Subscriber {
         for resource in &update.changed {
             let key = (resource.kind, resource.name.clone());
             self.absent.remove(&key);
-            self.refused.remove(&key);
-            let is_refused = |rejected: &::xds::Rejection| (rejected.kind, &rejected.name) == (key.0, &key.1);
-            if !ack.rejected.iter().any(is_refused) {
+            if rejected.contains(&key) {
+                self.refused.insert(key, resource.clone());
+            } else {
+                self.refused.remove(&key);
                 self.kept.insert(key, resource.clone());
             }
         }
-        self.refused.extend(ack.rejected.iter().map(|rejected| (rejected.kind, rejected.name.clone())));
+        for key in &rejected {
+            self.refuse(key);
+        }
+    }
+
+    /// Notes that what was accepted is refused beside what has become of others. Tells whether that is news.
+    fn refuse(&mut self, key: &Key) -> bool {
+        let Some(resource) = self.kept.get(key).filter(|_| !self.refused.contains_key(key)) else {
+            return false;
+        };
+        self.refused.insert(key.clone(), resource.clone());
+        true
+    }
+
+    /// Tells whether there was anything to forget.
+    fn forget(&mut self, key: &Key) -> bool {
+        let [kept, refused] = [self.kept.remove(key), self.refused.remove(key)];
+        kept.or(refused).is_some()
     }
 
     fn is_wanted(&self, kind: ResourceType, name: &str) -> bool {
@@ -168,7 +207,7 @@ impl Subscriber {
 
     fn ask(&mut self, kind: ResourceType, more: Vec<String>, less: Vec<String>) -> DeltaDiscoveryRequest {
         let is_first = self.asked.insert(kind);
-        let known = self.kept.iter().filter(|(key, _)| key.0 == kind && !self.refused.contains(*key));
+        let known = self.kept.iter().filter(|(key, _)| key.0 == kind && !self.refused.contains_key(*key));
         let initial = known.filter(|_| is_first).map(|(key, one)| (key.1.clone(), one.version.clone()));
         DeltaDiscoveryRequest {
             type_url: kind.type_url().to_owned(),
@@ -186,7 +225,7 @@ impl Subscriber {
             [ResourceType::Cluster, ResourceType::Listener].iter().all(|kind| self.told.contains(kind));
         let is_told = |kind: ResourceType, name: &String| {
             let key = (kind, name.clone());
-            self.kept.contains_key(&key) || self.refused.contains(&key) || self.absent.contains(&key)
+            self.kept.contains_key(&key) || self.refused.contains_key(&key) || self.absent.contains(&key)
         };
         all_told && self.wanted.iter().all(|(kind, names)| names.iter().all(|name| is_told(*kind, name)))
     }
@@ -195,6 +234,10 @@ impl Subscriber {
     pub(super) fn kept(&self) -> impl Iterator<Item = &Resource> {
         self.kept.values()
     }
+}
+
+fn key_of(rejection: &Rejection) -> Key {
+    (rejection.kind, rejection.name.clone())
 }
 
 fn answer(kind: ResourceType, nonce: String, ack: &Ack) -> DeltaDiscoveryRequest {
@@ -224,14 +267,15 @@ mod tests {
         let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Applied {
             ack: Ack::default(),
+            refused: Vec::new(),
             references: References { endpoints: all(endpoints), routes: all(routes) },
         }
     }
 
     fn refused(kind: ResourceType, name: &str, applied: Applied) -> Applied {
         let (field, message) = ("x".to_owned(), "bad".to_owned());
-        let rejected = vec![::xds::Rejection { kind, name: name.to_owned(), field, message }];
-        Applied { ack: Ack { rejected }, ..applied }
+        let rejected = vec![Rejection { kind, name: name.to_owned(), field, message }];
+        Applied { refused: rejected.clone(), ack: Ack { rejected }, ..applied }
     }
 
     fn shown(requests: &[DeltaDiscoveryRequest]) -> Vec<String> {
@@ -341,6 +385,55 @@ mod tests {
         let kept: Vec<_> = subscriber.kept().map(|one| (one.kind, one.version.as_str())).collect();
         assert_eq!(kept, [(CDS, "1"), (EDS, "1")], "the last good one is kept");
         assert_eq!(shown(&subscriber.connect()), ["cluster +*", "endpoints +c c=1", "listener +*"]);
+    }
+
+    #[test]
+    fn what_has_mended_itself_is_kept_and_asked_for_again_so_that_the_controller_learns_of_it() {
+        let mut subscriber = subscriber();
+        let mut mended = resource(CDS, "c", &cluster("c"));
+        mended.version = "2".to_owned();
+        let bad = refused(CDS, "c", applied(&["c"], &[]));
+        subscriber.applied(CDS, "4".to_owned(), &changed(vec![mended]), &bad);
+        let still = Applied { ack: Ack::default(), ..bad.clone() };
+        assert_eq!(subscriber.follow(&still), Follow::default(), "it is still refused");
+        let follow = subscriber.follow(&applied(&["c"], &[]));
+        assert_eq!((shown(&follow.requests), follow.forgotten), (vec!["cluster +c".to_owned()], vec![]));
+        let kept: Vec<_> = subscriber.kept().map(|one| (one.kind, one.version.as_str())).collect();
+        assert_eq!(kept, [(CDS, "2"), (EDS, "1")]);
+        assert_eq!(subscriber.follow(&applied(&["c"], &[])), Follow::default(), "it is asked for once");
+        assert_eq!(shown(&subscriber.connect()), ["cluster +* c=2", "endpoints +c c=1", "listener +*"]);
+    }
+
+    #[test]
+    fn what_has_mended_itself_beside_another_resource_is_asked_for_again() {
+        let mut subscriber = subscriber();
+        let bad = refused(EDS, "c", applied(&["c"], &[]));
+        let endpoints = changed(vec![resource(EDS, "c", &cluster("c"))]);
+        subscriber.applied(EDS, "4".to_owned(), &endpoints, &bad);
+        let cluster = changed(vec![resource(CDS, "c", &cluster("c"))]);
+        let follow = subscriber.applied(CDS, "5".to_owned(), &cluster, &applied(&["c"], &[]));
+        assert_eq!(shown(&follow.requests), ["cluster #5", "endpoints +c"]);
+    }
+
+    #[test]
+    fn what_has_become_wrong_without_a_response_is_asked_for_again_so_that_it_can_be_refused() {
+        let mut subscriber = subscriber();
+        let bad = Applied { ack: Ack::default(), ..refused(EDS, "c", applied(&["c"], &[])) };
+        assert_eq!(shown(&subscriber.follow(&bad).requests), ["endpoints +c"]);
+        assert_eq!(subscriber.follow(&bad), Follow::default());
+        assert_eq!(subscriber.kept().count(), 2, "it is judged again when a proxy begins with it");
+    }
+
+    #[test]
+    fn what_was_refused_and_nobody_names_any_more_is_forgotten() {
+        let mut subscriber = subscriber();
+        let endpoints = changed(vec![resource(EDS, "d", &cluster("d"))]);
+        let bad = refused(EDS, "d", applied(&["c", "d"], &[]));
+        subscriber.follow(&applied(&["c", "d"], &[]));
+        subscriber.applied(EDS, "4".to_owned(), &endpoints, &bad);
+        let follow = subscriber.follow(&Applied { references: applied(&["c"], &[]).references, ..bad });
+        assert_eq!(shown(&follow.requests), ["endpoints -d"]);
+        assert_eq!(follow.forgotten, [(EDS, "d".to_owned())]);
     }
 
     #[test]

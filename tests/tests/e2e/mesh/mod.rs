@@ -116,6 +116,40 @@ async fn what_a_proxy_refuses_is_told_and_its_last_good_version_stays() {
 }
 
 #[tokio::test]
+async fn a_listener_whose_address_becomes_free_is_refused_no_more() {
+    let mut mesh = Mesh::new();
+    let [provider, _] = two(&mesh).await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let other = Service::of("taken.shop.example").port(address.port()).endpoint("v1", provider.address());
+    mesh.folder().put("other", other);
+    mesh.announce("proxy p refused listener");
+    mesh.announce("refused: listener");
+    let controller = mesh.controller().await;
+    let proxy = mesh.proxy_until("admin ", "p", &[controller.address], &[]).await;
+    let cannot = format!("{address} cannot be bound: Address already in use");
+    let refused = async || controller.sees("p").await.map(|seen| seen["refused"].clone());
+    eventually("it is refused", async || {
+        let refused = refused().await.unwrap_or_default().to_string();
+        if refused.contains(&cannot) { Ok(()) } else { Err(refused) }
+    })
+    .await;
+    drop(taken);
+    eventually_eq("it is refused no more", Some(serde_json::json!([])), refused).await;
+    assert_eq!(proxy.admin.get("/ready").await.status, 200, "it is bound");
+    let (state, name) = (mesh.state("p"), format!("127.0.0.1_{}", address.port()));
+    eventually_eq("it is among the last good resources", true, async || {
+        String::from_utf8_lossy(&std::fs::read(&state).unwrap_or_default()).contains(&name)
+    })
+    .await;
+    let (table, code) = status(&controller).await;
+    assert_eq!(code, Some(0), "{table}");
+    proxy.kill().await;
+    controller.kill().await;
+    mesh.end();
+}
+
+#[tokio::test]
 async fn a_proxy_without_a_controller_says_whom_it_waits_for() {
     let mut mesh = Mesh::new();
     let _providers = two(&mesh).await;

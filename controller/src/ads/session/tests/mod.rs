@@ -246,6 +246,23 @@ fn what_is_refused_waits_for_other_content() {
 }
 
 #[test]
+fn what_was_refused_is_sent_again_to_who_asks_for_it_by_name_and_its_answer_counts() {
+    for (kind, names) in [(CDS, &["*"][..]), (RDS, &["a"][..])] {
+        let first = catalogue(&[(kind, "a", "1"), (kind, "b", "1")]);
+        let mut session = delta(&first);
+        let sent = session.request(subscribe(kind, names)).unwrap();
+        session.request(nack(&sent[0], "a is bad")).unwrap();
+        assert_eq!(session.refusals().count(), 1);
+        let again = session.request(subscribe(kind, &["a"])).unwrap();
+        assert_eq!((told(&again), session.refusals().count()), (vec!["+a=1".to_owned()], 1));
+        session.request(ack(&again[0])).unwrap();
+        assert_eq!((session.delivered(kind, "a"), session.refusals().count()), (Delivered::InForce, 0));
+        let later = after(&first, &[(kind, "a", "2"), (kind, "b", "1")]);
+        assert_eq!(told(&session.catalogue(later)), ["+a=2"], "once, and nothing else");
+    }
+}
+
+#[test]
 fn a_refusal_may_be_of_a_resource_of_another_type() {
     let now = catalogue(&[(CDS, "a", "1"), (RDS, "r", "a")]);
     let mut session = delta(&now);
