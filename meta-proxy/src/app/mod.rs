@@ -79,6 +79,17 @@ pub enum StartError {
     },
 }
 
+/// What becomes of new listeners.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// They are opened.
+    Now,
+    /// They wait for what they name.
+    Waits,
+    /// They wait until whoever delivers was told what is in force now: it may name what has not come.
+    IsAsked,
+}
+
 /// A proxy at work.
 struct Proxy {
     bootstrap: Bootstrap,
@@ -97,8 +108,7 @@ struct Proxy {
     told: BTreeSet<(String, u16, SocketAddr)>,
     /// Whether everything that its resources name has come once.
     is_whole: bool,
-    /// Whether new listeners are opened now, or wait for what they name.
-    opens: bool,
+    opening: Opening,
     is_ready: bool,
 }
 
@@ -179,7 +189,7 @@ impl Proxy {
             tell,
             told: BTreeSet::new(),
             is_whole: false,
-            opens: false,
+            opening: Opening::Waits,
             is_ready: false,
         };
         Ok((proxy, found))
@@ -212,6 +222,7 @@ impl Proxy {
                     self.bind();
                 },
                 _ = look_again.tick() => if self.look_at_files() {
+                    self.opening = Opening::IsAsked;
                     self.put_in_force().await;
                     (self.tell)(Event::Mended);
                 },
@@ -224,8 +235,14 @@ impl Proxy {
     async fn apply(&mut self, update: &Update, is_whole: bool) -> Applied {
         let mut ack = self.state.apply(update, &self.codecs, &mut self.files);
         self.resolver.follow(&self.state);
+        // Who does not know what is named now cannot know that it is all there, and has to look again.
+        let knows = self.opening != Opening::IsAsked;
+        if is_whole && !knows {
+            (self.tell)(Event::Mended);
+        }
+        let is_whole = is_whole && knows;
         self.is_whole |= is_whole;
-        self.opens = is_whole;
+        self.opening = if is_whole { Opening::Now } else { Opening::Waits };
         let unbound = self.put_in_force().await;
         for (name, error) in unbound {
             let is_new =
@@ -268,7 +285,7 @@ impl Proxy {
         if is_mended {
             (self.tell)(Event::Mended);
         }
-        if self.opens {
+        if self.opening == Opening::Now {
             self.listeners.open();
         }
         self.announce(&snapshot);
