@@ -146,7 +146,7 @@ async fn run(flags: Flags) -> Result<(), String> {
         let bound = ads::serve_pages(address, catalogue.clone(), registry.clone(), status).await;
         tell(&format!("admin {}", bound.map_err(|error| error.to_string())?));
     }
-    let options = ServeOptions { address: flags.xds, tls, drain: flags.drain };
+    let options = ServeOptions { address: flags.xds, tls, streams: ads::STREAMS_LIMIT, drain: flags.drain };
     let served = ads::serve(options, catalogue.clone(), registry, stop).await;
     let (address, served) = served.map_err(|error| error.to_string())?;
     tell(&format!("xds {address}"));

@@ -15,4 +15,4 @@ pub mod node;
 pub use objects::ObjectStatus;
 pub use pages::serve as serve_pages;
 pub use registry::{Connected, InProcess, Proxy, Refused, Registry, TypeProgress};
-pub use server::{REQUEST_LIMIT, STREAMS_LIMIT, ServeOptions, Tls, serve};
+pub use server::{FIRST_REQUEST_WITHIN, REQUEST_LIMIT, STREAMS_LIMIT, ServeOptions, Tls, serve};

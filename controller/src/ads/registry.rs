@@ -158,18 +158,15 @@ impl Registry {
         self.progress.send_replace(());
     }
 
-    /// A stream has begun. `None`: there are as many as there may be.
-    pub fn connect(&self, connected: Connected, limit: usize) -> Option<(u64, Arc<Connected>)> {
+    /// A stream has begun.
+    pub fn connect(&self, connected: Connected) -> (u64, Arc<Connected>) {
         let mut streams = self.lock();
-        if streams.connected.len() >= limit {
-            return None;
-        }
         streams.next += 1;
         let (number, connected) = (streams.next, Arc::new(connected));
         streams.connected.insert(number, Arc::clone(&connected));
         drop(streams);
         self.progress.send_replace(());
-        Some((number, connected))
+        (number, connected)
     }
 
     /// A stream has ended.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use prost::Message;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::server::TcpIncoming;
@@ -32,8 +32,11 @@ use crate::ads::registry::{Connected, Registry};
 use crate::ads::session::{Dialect, Request, Response, Session};
 use crate::snapshot::Catalogue;
 
-/// Streams that a controller serves; a further one is refused and may try another controller.
+/// Streams that a controller serves, those included that wait for it or say nothing; a further one is refused and may try
+/// another controller.
 pub const STREAMS_LIMIT: usize = 10_000;
+/// Time within which the first request of a stream must come.
+pub const FIRST_REQUEST_WITHIN: Duration = Duration::from_secs(15);
 /// Bytes of a request.
 pub const REQUEST_LIMIT: usize = 16 << 20;
 /// Responses of a stream that wait to be written; at most one per type is in flight.
@@ -49,6 +52,8 @@ pub struct ServeOptions {
     pub address: SocketAddr,
     /// With TLS, if so.
     pub tls: Option<Tls>,
+    /// How many streams, at most [`STREAMS_LIMIT`].
+    pub streams: usize,
     /// Streams end within this time after the controller has been told to stop, each at another moment.
     pub drain: Duration,
 }
@@ -85,7 +90,10 @@ pub async fn serve(
             .client_ca_root(Certificate::from_pem(tls.client_authorities));
         server = server.tls_config(config).map_err(|error| Error::Tls(deepest(&error)))?;
     }
-    let service = Service { catalogue, registry, stop: stop.clone(), drain: options.drain, is_tls };
+    let limit = options.streams.min(STREAMS_LIMIT);
+    let places = Arc::new(Semaphore::new(limit));
+    let service =
+        Service { catalogue, registry, stop: stop.clone(), drain: options.drain, is_tls, limit, places };
     let service = AggregatedDiscoveryServiceServer::new(service).max_decoding_message_size(REQUEST_LIMIT);
     let incoming = TcpIncoming::from(socket).with_nodelay(Some(true));
     let serving = server.add_service(service).serve_with_incoming_shutdown(incoming, stopped(stop));
@@ -116,6 +124,9 @@ struct Service {
     stop: watch::Receiver<bool>,
     drain: Duration,
     is_tls: bool,
+    limit: usize,
+    /// One for each stream that may begin.
+    places: Arc<Semaphore>,
 }
 
 /// The words of one of the two protocols.
@@ -206,6 +217,9 @@ impl Service {
     ) -> Result<Reply<Responses<W::Response>>, Status> {
         let peer = call.remote_addr().map(|address| address.to_string()).unwrap_or_default();
         let identity = self.identity(&call)?;
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place
+            .map_err(|_| Status::resource_exhausted(format!("{} streams are served already", self.limit)))?;
         let (responses, waiting) = mpsc::channel(WAITING_RESPONSES);
         let talk = Talk::<W> {
             requests: call.into_inner(),
@@ -215,6 +229,7 @@ impl Service {
             stop: self.stop.clone(),
             drain: self.drain,
             peer,
+            _place: place,
         };
         tokio::spawn(talk.run(identity));
         Ok(Reply::new(Box::pin(ReceiverStream::new(waiting))))
@@ -241,11 +256,13 @@ struct Talk<W: Words> {
     stop: watch::Receiver<bool>,
     drain: Duration,
     peer: String,
+    /// Held for as long as the stream lives.
+    _place: OwnedSemaphorePermit,
 }
 
 impl<W: Words> Talk<W> {
     async fn run(mut self, identity: Option<Identity>) {
-        let mut stop = self.stop.clone();
+        let (mut stop, responses) = (self.stop.clone(), self.responses.clone());
         let drain = self.drain.mul_f64(fastrand::f64());
         let ended = {
             let stopping = async {
@@ -254,6 +271,8 @@ impl<W: Words> Talk<W> {
             };
             tokio::select! {
                 ended = self.talk(identity) => ended,
+                // Whatever it waits for: a client that has left needs no place.
+                () = responses.closed() => Err(Status::cancelled("the client has left")),
                 () = stopping => Err(Status::unavailable("the controller stops; connect to another one, or again")),
             }
         };
@@ -265,7 +284,10 @@ impl<W: Words> Talk<W> {
     }
 
     async fn talk(&mut self, identity: Option<Identity>) -> Result<(), Status> {
-        let Some(first) = self.requests.next().await.transpose()? else { return Ok(()) };
+        let first = timeout(FIRST_REQUEST_WITHIN, self.requests.next()).await.map_err(|_| {
+            Status::deadline_exceeded(format!("no request has come within {FIRST_REQUEST_WITHIN:?}"))
+        })?;
+        let Some(first) = first.transpose()? else { return Ok(()) };
         let mut node = Node::read(W::node(&first)).map_err(Status::invalid_argument)?;
         if let Some(identity) = identity {
             node.namespace = identity.namespace_of(&node.namespace).map_err(|words| {
@@ -280,9 +302,7 @@ impl<W: Words> Talk<W> {
         let id = node.id.clone();
         let connected =
             Connected::new(Session::new(node, W::DIALECT, catalogue), W::DIALECT, self.peer.clone());
-        let Some((number, connected)) = self.registry.connect(connected, STREAMS_LIMIT) else {
-            return Err(Status::resource_exhausted(format!("{STREAMS_LIMIT} streams are served already")));
-        };
+        let (number, connected) = self.registry.connect(connected);
         info!(node = id, peer = self.peer, "a proxy has connected");
         let _leaving = Leaving { registry: Arc::clone(&self.registry), number, id };
         let mut next = Some(first);

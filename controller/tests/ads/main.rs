@@ -4,6 +4,7 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+mod places;
 mod probe;
 mod service;
 mod tls;

@@ -46,11 +46,16 @@ pub struct Server {
 
 impl Server {
     pub async fn start(tls: Option<Tls>) -> Self {
+        Self::start_for(ads::STREAMS_LIMIT, tls).await
+    }
+
+    /// One that serves so many streams.
+    pub async fn start_for(streams: usize, tls: Option<Tls>) -> Self {
         let (batches, batches_out) = mpsc::channel(1);
         let following = Controller::follow(Scripted(batches_out), &Options::default());
         let (stop, stopped) = watch::channel(false);
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let options = ServeOptions { address, tls, drain: Duration::from_millis(50) };
+        let options = ServeOptions { address, tls, streams, drain: Duration::from_millis(50) };
         let catalogue = following.catalogue.clone();
         let served = ads::serve(options, catalogue, Arc::clone(&following.registry), stopped);
         let (address, served) = served.await.unwrap();
@@ -104,10 +109,15 @@ impl Delta {
     }
 
     pub async fn over(channel: Channel, node: Node) -> Self {
+        Self::try_over(channel, node).await.unwrap()
+    }
+
+    /// The same, or why not.
+    pub async fn try_over(channel: Channel, node: Node) -> Result<Self, tonic::Status> {
         let mut client = AggregatedDiscoveryServiceClient::new(channel);
         let (requests, waiting) = mpsc::channel(8);
-        let responses = client.delta_aggregated_resources(ReceiverStream::new(waiting)).await.unwrap();
-        Self { requests, responses: responses.into_inner(), node: Some(node) }
+        let responses = client.delta_aggregated_resources(ReceiverStream::new(waiting)).await?;
+        Ok(Self { requests, responses: responses.into_inner(), node: Some(node) })
     }
 
     pub async fn send(&mut self, mut request: DeltaDiscoveryRequest) {

@@ -95,8 +95,12 @@ impl Server {
         let (batches, batches_out) = mpsc::channel(1);
         let following = Controller::follow(Scripted(batches_out), &controller::Options::default());
         let (stop, stopped) = watch::channel(false);
-        let options =
-            ServeOptions { address: ([127, 0, 0, 1], 0).into(), tls: None, drain: Duration::from_millis(10) };
+        let options = ServeOptions {
+            address: ([127, 0, 0, 1], 0).into(),
+            tls: None,
+            streams: 10,
+            drain: Duration::from_millis(10),
+        };
         let catalogue = following.catalogue.clone();
         let (address, _) =
             ads::serve(options, catalogue, Arc::clone(&following.registry), stopped).await.unwrap();

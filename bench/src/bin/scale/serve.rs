@@ -51,7 +51,7 @@ pub fn serve(mesh: Mesh) -> anyhow::Result<()> {
         following.catalogue.wait_for(Option::is_some).await?;
         let (_stop, stopped) = watch::channel(false);
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let options = ServeOptions { address, tls: None, drain: Duration::ZERO };
+        let options = ServeOptions { address, tls: None, streams: ads::STREAMS_LIMIT, drain: Duration::ZERO };
         let registry = Arc::clone(&following.registry);
         let (address, _) = ads::serve(options, following.catalogue.clone(), registry, stopped).await?;
         println!("{address}");
