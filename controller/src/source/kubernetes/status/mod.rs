@@ -6,6 +6,7 @@
 mod conditions;
 mod events;
 mod lease;
+mod queue;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +23,7 @@ use tokio::task::JoinSet;
 use self::conditions::{Facts, conditions, say_the_same};
 use self::events::Events;
 pub(super) use self::lease::Leadership;
-use self::writer::{Patch, Queue};
+use self::queue::{Patch, Queue};
 use super::store::{Entry, Store};
 use crate::object::Key;
 use crate::status::{Diagnostic, Refusal, Status};
@@ -100,6 +101,7 @@ impl Reporter {
         for (key, generation) in &status.generations {
             let Some(entry) = store.get(key) else {
                 self.asked.remove(key);
+                self.queue.forget(key);
                 continue;
             };
             let own = status.progress.get(key).map(|progress| ReplicaStatus {
@@ -124,7 +126,13 @@ impl Reporter {
             }
             self.asked.insert(key.clone(), (entry.status.clone(), wanted));
         }
-        self.asked.retain(|key, _| status.generations.get(key).is_some());
+        self.asked.retain(|key, _| {
+            let is_there = status.generations.get(key).is_some();
+            if !is_there {
+                self.queue.forget(key);
+            }
+            is_there
+        });
         self.events.tell(&status.refusals, store);
     }
 }
