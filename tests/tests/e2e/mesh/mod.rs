@@ -134,6 +134,11 @@ async fn a_listener_whose_address_becomes_free_is_refused_no_more() {
         if refused.contains(&cannot) { Ok(()) } else { Err(refused) }
     })
     .await;
+    eventually("the status of its object says so", async || {
+        let (table, _) = status(&controller).await;
+        if table.contains(&cannot) { Ok(()) } else { Err(table) }
+    })
+    .await;
     drop(taken);
     eventually_eq("it is refused no more", Some(serde_json::json!([])), refused).await;
     assert_eq!(proxy.admin.get("/ready").await.status, 200, "it is bound");
